@@ -1,0 +1,234 @@
+"""What a site may set: `FERRULE_*` from the environment, or from the file that `FERRULE_CONFIG` names.
+
+Each setting `X` may come as `X_FILE`, a path to a file that holds the value (for secrets). An unknown key, a key
+given twice and settings that contradict each other stop the start and name themselves; no message ever shows a
+value that could be a secret. This module reads settings; it opens no connection and starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "FERRULE_"
+CONFIG_KEY = "FERRULE_CONFIG"
+"""Names a file of `FERRULE_X=value` lines; the environment wins over it."""
+
+NOT_OURS = frozenset({"FERRULE_NO_APT"})
+"""Keys that `make` reads; they are no settings but no mistakes either."""
+
+
+class SettingsError(Exception):
+    """A setting is unknown, unreadable or contradicts another. The message is one line and shows no value."""
+
+
+def _host_and_port(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ValueError("expected HOST:PORT")
+    return text
+
+
+def _zone(text: object) -> object:
+    try:
+        return ZoneInfo(text) if isinstance(text, str) else text
+    except Exception:
+        raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
+
+
+Listen = Annotated[str, BeforeValidator(_host_and_port)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+
+
+class Source(BaseModel):
+    """What is configured of one sender: its short name (a metric label) and the zone of times without offset."""
+
+    model_config = {"arbitrary_types_allowed": True, "extra": "forbid", "frozen": True}
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    zone: Zone | None = None
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults. Build it with `read_settings`, which checks what pydantic cannot."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(Path(".ferrule"), description="Where the embedded parts keep their files.")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL (postgresql+psycopg://… or sqlite:///…); default: SQLite in DATA_DIR."
+    )
+    broker_url: SecretStr | None = Field(None, description="Celery broker URL; default: `up` starts its own.")
+    http_listen: Listen = Field("127.0.0.1:8000", description="HOST:PORT of the pages and the API.")
+    mllp_listen: Listen = Field("127.0.0.1:2575", description="HOST:PORT of the HL7 listener.")
+    metrics_listen: Listen | None = Field(None, description="HOST:PORT of a metrics page of its own.")
+    public_url: str | None = Field(None, description="How clinicians reach the pages; used in links.")
+    rules_dir: Path | None = Field(None, description="Rule files to use instead of the built-in library.")
+    site_file: Path | None = Field(None, description="The site's own limits, statuses and rules.")
+    default_zone: Zone | None = Field(None, description="Zone of times that carry no offset.")
+    sources: dict[str, Source] = Field(
+        default_factory=dict, description='JSON: {"urn:lab:north": {"name": "north", "zone": "Europe/Oslo"}}.'
+    )
+    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
+    smtp_from: str | None = Field(None, description="The sender's address of e-mails.")
+    fallback_pool: str = Field("unaddressed", description="The pool that gets alerts nobody else can get.")
+    local_accounts: bool = Field(False, description="on: allow POST /login with accounts kept by Ferrule.")
+    pool: Literal["solo", "threads", "prefork"] = Field(
+        "solo", description="Celery pool. solo: CONCURRENCY processes of one task each."
+    )
+    concurrency: int = Field(2, ge=1, le=256, description="Tasks at once on this machine.")
+    lease_seconds: int = Field(30, ge=1, le=3600, description="How long claimed work belongs to its claimer.")
+    attempts: int = Field(3, ge=1, le=20, description="Runs of one message before it is set aside.")
+    batch_size: int = Field(50, ge=1, le=1000, description="Messages judged together.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    demo_seed: int = Field(1, description="Which synthetic day the demo plays.")
+    demo_exit: bool = Field(False, description="End the demo after its summary.")
+    allow_faults: bool = Field(False, description="yes: let FAULTPOINTS kill processes. For fault tests only.")
+    faultpoints: str = Field("", description="Where and how often to die: `before-commit=0.05,…`.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `read_settings` hands in: it has read the environment and the files already."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if self.faultpoints and not self.allow_faults:
+            raise ValueError("FERRULE_FAULTPOINTS needs FERRULE_ALLOW_FAULTS=yes")
+        if self.smtp_from and not self.smtp_url:
+            raise ValueError("FERRULE_SMTP_FROM is set but FERRULE_SMTP_URL is not")
+        _refuse_shared_address(self)
+        names = [source.name for source in self.sources.values()]
+        if len(set(names)) < len(names):
+            raise ValueError("FERRULE_SOURCES gives one name to two sources")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL in clear; SQLite in DATA_DIR when none is set."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.absolute() / 'ferrule.sqlite3'}"
+
+    @property
+    def broker(self) -> str | None:
+        """The broker's URL in clear, if one is set."""
+        return self.broker_url.get_secret_value() if self.broker_url else None
+
+    @property
+    def links_to(self) -> str:
+        """The address that links in e-mails and webhooks start with."""
+        return (self.public_url or f"http://{self.http_listen}").rstrip("/")
+
+
+def _refuse_shared_address(settings: Settings) -> None:
+    listens = {
+        "FERRULE_HTTP_LISTEN": settings.http_listen,
+        "FERRULE_MLLP_LISTEN": settings.mllp_listen,
+        "FERRULE_METRICS_LISTEN": settings.metrics_listen,
+    }
+    seen: dict[str, str] = {}
+    for name, address in listens.items():
+        if address is None or address.endswith(":0"):
+            continue
+        if address in seen:
+            raise ValueError(f"{seen[address]} and {name} name the same address")
+        seen[address] = name
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `environ` (default: this process's) and of the file it names.
+
+    Raises SettingsError, one line, without any value.
+    """
+    given = dict(os.environ if environ is None else environ)
+    keys = {**_config_file(given.get(CONFIG_KEY)), **{k: v for k, v in given.items() if k.startswith(PREFIX)}}
+    keys.pop(CONFIG_KEY, None)
+    try:
+        return Settings(**_values(keys))
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+
+
+def _config_file(path: str | None) -> dict[str, str]:
+    if not path:
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(_read(Path(path), CONFIG_KEY).splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip().startswith(PREFIX):
+            raise SettingsError(f"{path}:{number}: expected {PREFIX}NAME=value")
+        found[key.strip()] = value.strip().strip("\"'")
+    return found
+
+
+def _values(keys: Mapping[str, str]) -> dict[str, object]:
+    """Field name → text, from `FERRULE_X` and `FERRULE_X_FILE`."""
+    values: dict[str, object] = {}
+    for key, text in sorted(keys.items()):
+        if key in NOT_OURS:
+            continue
+        name = key.removeprefix(PREFIX).lower()
+        if name not in Settings.model_fields and name.endswith("_file"):
+            name, text = name.removesuffix("_file"), _secret(key, text)
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{key} is not a setting; `ferrule doctor --settings` lists them")
+        if name in values:
+            raise SettingsError(f"{PREFIX}{name.upper()} and {PREFIX}{name.upper()}_FILE are both set")
+        if text:
+            values[name] = _parsed(name, key, text)
+    return values
+
+
+def _secret(key: str, path: str) -> str:
+    if key.removeprefix(PREFIX).lower().removesuffix("_file") not in Settings.model_fields:
+        raise SettingsError(f"{key} is not a setting; `ferrule doctor --settings` lists them")
+    return _read(Path(path), key).strip()
+
+
+def _parsed(name: str, key: str, text: str) -> object:
+    if name != "sources":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SettingsError(f"{key}: expected JSON") from None
+
+
+def _read(path: Path, key: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{key}: cannot read the file it names ({type(error).__name__})") from None
+
+
+def _one_line(error: ValidationError) -> str:
+    """Each fault with the name of its setting; never the value given."""
+    faults = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in fault["loc"])
+        faults.append(f"{PREFIX}{where.upper()}: {message}" if where else message)
+    return "; ".join(faults)
