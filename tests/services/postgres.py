@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the session, and a database of its own for each test, cloned from a migrated template."""
+"""A PostgreSQL server for the session, and a database of its own for each test, cloned from a template."""
 
 import contextlib
 import itertools
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Postgres:
-    """A running server on loopback; anyone on this machine may sign in while the tests run (made-up data only)."""
+    """A running server on loopback; anyone on this machine may sign in (made-up data only)."""
 
     port: int
     pid: int
@@ -68,7 +68,9 @@ def _programs(user: str | None) -> Path:
             )
             if tried.returncode == 0 and (initdb.parent / "postgres").is_file():
                 return initdb.parent
-    pytest.skip(f"needs postgres: none that the account {user} may run (Debian package postgresql)")
+    pytest.skip(
+        f"needs postgres (the store): none that the account {user} may run; Debian package postgresql"
+    )
 
 
 def _accepts(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A server of the tests as a child process: its own log, dead when pytest is, and waited for until it answers."""
+"""A server of the tests as a child process: its own log, dead when pytest is, waited for until it answers."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def wait_until(ready: Callable[[], object], what: str, seconds: float = 30.0) -> None:
-    """Ask until the answer is true. An `OSError` is a no; after the limit it is an error that names `what`."""
+    """Ask until the answer is true. An `OSError` is a no; after the limit an error names `what`."""
     end = time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):

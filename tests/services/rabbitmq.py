@@ -1,4 +1,4 @@
-"""A RabbitMQ node for the session: own name, own folders, loopback ports of its own, no privileged account."""
+"""A RabbitMQ node for the session: its own name, folders, loopback ports, and no privileged account."""
 
 import os
 import pwd
