@@ -27,7 +27,7 @@ def alertmanager(tmp_path: Path) -> Iterator[Callable[[Path], Alertmanager]]:
 
         def start(configuration: Path) -> Alertmanager:
             port = free_port()
-            command = [
+            command: list[str | Path] = [
                 program,
                 f"--config.file={configuration}",
                 f"--storage.path={tmp_path / 'alertmanager'}",

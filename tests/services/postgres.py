@@ -83,9 +83,20 @@ def _accepts(port: int) -> bool:
 
 def _serve(programs: Path, directory: Path, user: str | None) -> Iterator[Postgres]:
     data, port = directory / "data", free_port()
-    create = [programs / "initdb", "-D", data, "-U", "ferrule", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    create: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "ferrule",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
     subprocess.run([*create, "--no-sync"], user=user, check=True, capture_output=True, cwd="/")
-    command = [programs / "postgres", "-D", data]
+    command: list[str | Path] = [programs / "postgres", "-D", data]
     for name, value in {"port": port, **QUICK}.items():
         command += ["-c", f"{name}={value}"]
     log = directory / "log"

@@ -51,7 +51,13 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[Path], Prometheus]]:
 
         def start(configuration: Path) -> Prometheus:
             port = free_port()
-            command = [program, "--config.file", configuration, "--storage.tsdb.path", tmp_path / "tsdb"]
+            command: list[str | Path] = [
+                program,
+                "--config.file",
+                configuration,
+                "--storage.tsdb.path",
+                tmp_path / "tsdb",
+            ]
             command += ["--web.listen-address", f"127.0.0.1:{port}"]
             log = tmp_path / "prometheus.log"
             process = servers.enter_context(running(command, log, ready=lambda: answers(port)))

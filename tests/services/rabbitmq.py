@@ -71,7 +71,7 @@ def rabbitmq() -> Iterator[RabbitMQ]:
             account = pwd.getpwnam(user)
             for path in (directory, *directory.iterdir()):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        command = [BEHIND_THE_WRAPPER if BEHIND_THE_WRAPPER.exists() else program]
+        command: list[str | Path] = [BEHIND_THE_WRAPPER if BEHIND_THE_WRAPPER.exists() else program]
         with running(
             command, directory / "log", ready=lambda: _accepts(port), env=env, user=user, seconds=90
         ) as node:

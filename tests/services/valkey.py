@@ -31,7 +31,15 @@ def valkey() -> Iterator[Valkey]:
     program = need("valkey")
     with tempfile.TemporaryDirectory(prefix="ferrule-valkey-") as name:
         directory, port = Path(name), free_port()
-        command = [program, "--bind", "127.0.0.1", "--port", str(port), "--unixsocket", directory / "s"]
+        command: list[str | Path] = [
+            program,
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--unixsocket",
+            directory / "s",
+        ]
         command += ["--dir", directory, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         with running(command, directory / "log", ready=lambda: answers(port)) as process:
             socket_url = f"redis+socket://{directory}/s?virtual_host=0"
