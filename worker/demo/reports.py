@@ -81,7 +81,7 @@ def report(
     delay: timedelta = timedelta(hours=1),
     records: Records = NO_RECORDS,
 ) -> Sending:
-    """A report of one specimen, released after `delay`. `amounts`, by test: `"12"`, `">2000"`, `"positive"`."""
+    """A report of one specimen, released after `delay`. `amounts` by test: `"12"`, `">2000"`, `"positive"`"""
     issued = min(specimen.taken_at + delay, case.now)
     results = [_result(case, specimen, test, text, status, issued) for test, text in amounts.items()]
     event = _event(case, "org.ferrule.report.v1", f"{specimen.label}-{message}", issued)
