@@ -1,0 +1,23 @@
+"""Reads the data files that ship with `rules` (library/**/*.yaml); knows nothing of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+
+@cache
+def read_library(*path: str) -> Any:
+    """The content of one library file, as plain dicts, lists and strings. Read once; do not change it."""
+    text = files("rules").joinpath("library", *path).read_text(encoding="utf-8")
+    return YAML(typ="safe").load(text)
+
+
+def library_names(*path: str) -> Iterator[str]:
+    """The names of the YAML files in one library folder, sorted."""
+    folder = files("rules").joinpath("library", *path)
+    return iter(sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml")))
