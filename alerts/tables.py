@@ -21,9 +21,9 @@ STILL_PENDING = text("state = 'pending'")
 class Leasable(SQLModel):
     """The columns that `alerts.leases` claims work by.
 
-    `due_at` is when the work may be taken: soon after it came, after a wait, or at the end of somebody's lease.
-    `lease` numbers the claims and only ever rises: it is the fencing token that a worker must still hold when
-    it writes. `attempts` counts the runs, before each one.
+    `due_at` is when the work may be taken: as it came, after a wait, or at the end of somebody's lease.
+    `lease` numbers the claims and only ever rises: it is the fencing token that a worker must still hold
+    when it writes. `attempts` counts the runs, before each one.
     """
 
     due_at: datetime
@@ -35,8 +35,8 @@ class AlertRow(SQLModel, table=True):
     """One episode of one rule for one patient, as it stands now; `alert_event` says how it came to this.
 
     `version` counts changes (the ETag). `as_of` is the moment of the judging that the evidence is from,
-    `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an alert whose
-    rule is another one now.
+    `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an alert
+    whose rule is another one now.
     """
 
     __tablename__ = "alert"

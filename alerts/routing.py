@@ -1,0 +1,128 @@
+"""Whom an alert is addressed to, and by which channels they can be told. Pure: the directory is handed in.
+
+The orderer of the newest decisive result; else their cover; else the fallback pool. Never nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from alerts.people import UNADDRESSED, Address, Orderer
+from rules.findings import Evidence, ResultEvidence, Severity
+
+INBOX = "inbox"
+
+
+class Why(StrEnum):
+    """Why somebody is addressed."""
+
+    ORDERER = "orderer"
+    JOINED = "joined"
+    COVER = "cover"
+    FALLBACK_NO_ORDERER = "fallback-no-orderer"
+    FALLBACK_NOT_REACHABLE = "fallback-not-reachable"
+    FALLBACK_NOT_KNOWN = "fallback-not-known"
+    REASSIGNED = "reassigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One entry of the directory. `push` names the channels, beside the inbox, that can reach them."""
+
+    address: Address
+    active: bool = True
+    push: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """`covering` answers for `absent` from `starts_at` (inclusive) to `ends_at` (exclusive)."""
+
+    absent: Address
+    covering: Address
+    starts_at: datetime
+    ends_at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is in force at `now`."""
+        return self.starts_at <= now < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What is known of the people and pools that may be addressed."""
+
+    people: Mapping[Address, Person] = field(default_factory=dict)
+    covers: tuple[Covering, ...] = ()
+    fallback: Address = UNADDRESSED
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody to tell, and why."""
+
+    address: Address
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Routing for one judging: who ordered which result, the directory, and the moment."""
+
+    orderers: Mapping[str, Orderer]
+    directory: Directory
+    now: datetime
+
+    def of_pattern(self, evidence: Iterable[Evidence]) -> tuple[Addressee, ...]:
+        """Whom a pattern is addressed to: its owner first. Never empty."""
+        decisive = newest(evidence)
+        orderer = self.orderers.get(decisive.key) if decisive else None
+        if orderer is None:
+            return (Addressee(self.directory.fallback, Why.FALLBACK_NO_ORDERER),)
+        return self._reach(orderer.address, Why.ORDERER)
+
+    def of_joining(self, evidence: Iterable[Evidence]) -> tuple[Addressee, ...]:
+        """Whom results that join an open alert bring with them, newest first; no orderer brings nobody."""
+        found: dict[Address, Addressee] = {}
+        for result in newest_first(evidence):
+            orderer = self.orderers.get(result.key)
+            for addressee in self._reach(orderer.address, Why.JOINED) if orderer else ():
+                found.setdefault(addressee.address, addressee)
+        return tuple(found.values())
+
+    def channels(self, address: Address, severity: Severity) -> tuple[str, ...]:
+        """The inbox always; the others only for what is worth pushing (design decision 15)."""
+        person = self.directory.people.get(address)
+        if person is None or severity is Severity.LOW:
+            return (INBOX,)
+        return (INBOX, *person.push)
+
+    def _reach(self, address: Address, why: Why) -> tuple[Addressee, ...]:
+        covers = tuple(Addressee(c, Why.COVER) for c in self._covers_of(address))
+        person = self.directory.people.get(address)
+        fallback = self.directory.fallback
+        if person is None:
+            # Perhaps nobody signs in under this identifier: somebody else must see it too.
+            return (Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN))
+        if person.active:
+            return (Addressee(address, why), *covers)
+        return covers or (Addressee(fallback, Why.FALLBACK_NOT_REACHABLE),)
+
+    def _covers_of(self, absent: Address) -> Sequence[Address]:
+        people = self.directory.people
+        in_force = (c.covering for c in self.directory.covers if c.absent == absent and c.holds(self.now))
+        return [c for c in dict.fromkeys(in_force) if c not in people or people[c].active]
+
+
+def newest_first(evidence: Iterable[Evidence]) -> list[ResultEvidence]:
+    """The results of the evidence, the newest by (`effective_at`, key) first."""
+    results = [e for e in evidence if isinstance(e, ResultEvidence)]
+    return sorted(results, key=lambda r: (r.effective_at, r.key), reverse=True)
+
+
+def newest(evidence: Iterable[Evidence]) -> ResultEvidence | None:
+    """The newest decisive result, if the evidence holds any result."""
+    return next(iter(newest_first(evidence)), None)
