@@ -1,0 +1,132 @@
+"""Taking one step of one alert: the row, its event and its audit record change together or not at all.
+
+Which step is taken and why, the callers decide (`alerts.store` for judgings, `alerts.answers` for people,
+`alerts.outbox` for telling); whether it is possible, the table of `alerts.states`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert
+
+from alerts import audit
+from alerts.people import Actor
+from alerts.states import ENDED, State, Step, after
+from alerts.tables import ALERT, ALERT_EVENT
+
+
+class Conflict(Exception):
+    """Raised when the alert is not what the caller saw. Roll back, look again, decide again."""
+
+    def __init__(self, alert_id: int, etag: int | None) -> None:
+        super().__init__(f"alert {alert_id} has changed meanwhile")
+        self.alert_id = alert_id
+        self.etag = etag
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alert as the caller saw it: what a step starts from."""
+
+    id: int
+    patient_id: int
+    state: State
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken: its event, and the alert's new version."""
+
+    alert_id: int
+    event_id: int
+    step: Step
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who takes the step, when and why; `data` is what it brings (evidence before and after, a comment)."""
+
+    by: Actor
+    at: datetime
+    reason: str
+    data: Mapping[str, Any]
+
+
+def take(
+    connection: Connection,
+    alert: Standing,
+    step: Step,
+    cause: Cause,
+    changes: Mapping[str, Any] | None = None,
+) -> Taken:
+    """Take `step`. Raises NotAllowed when the state has no such step, Conflict when the alert moved on."""
+    to = after(alert.state, step)
+    version = alert.version + 1
+    values = {
+        "state": to,
+        "reason": cause.reason,
+        "version": version,
+        "updated_at": cause.at,
+        **(changes or {}),
+    }
+    if to in ENDED:
+        values["closed_at"] = cause.at
+    seen = (ALERT.c.id == alert.id) & (ALERT.c.version == alert.version)
+    if connection.execute(ALERT.update().where(seen).values(**values)).rowcount != 1:
+        raise Conflict(alert.id, None)
+    event = _event(connection, alert.id, version, step, (alert.state, to), cause)
+    audit.record(connection, [_entry(alert.patient_id, event, cause)])
+    return Taken(alert.id, event.id, step, version)
+
+
+def start(connection: Connection, row: Mapping[str, Any], cause: Cause) -> Taken:
+    """A new alert: `row` is all that is kept of it but its state."""
+    state = after(None, Step.RAISE)
+    values = {**row, "state": state, "reason": cause.reason, "raised_at": cause.at, "updated_at": cause.at}
+    alert_id = connection.execute(insert(ALERT).values(**values).returning(ALERT.c.id)).scalar_one()
+    event = _event(connection, alert_id, 1, Step.RAISE, (None, state), cause)
+    audit.record(connection, [_entry(row["patient_id"], event, cause)])
+    return Taken(alert_id, event.id, Step.RAISE, 1)
+
+
+def _event(
+    connection: Connection,
+    alert_id: int,
+    seq: int,
+    step: Step,
+    way: tuple[State | None, State],
+    cause: Cause,
+) -> Row[Any]:
+    values = {
+        "alert_id": alert_id,
+        "seq": seq,
+        "step": step,
+        "from_state": way[0],
+        "to_state": way[1],
+        "reason": cause.reason,
+        "actor_system": cause.by.system,
+        "actor_ident": cause.by.id,
+        "at": cause.at,
+        "data": dict(cause.data),
+    }
+    return connection.execute(insert(ALERT_EVENT).values(**values).returning(*ALERT_EVENT.c)).one()
+
+
+def _entry(patient_id: int, event: Row[Any], cause: Cause) -> audit.Entry:
+    return audit.Entry(
+        action=f"alert.{event.step}",
+        by=cause.by,
+        object_kind="alert",
+        object_id=str(event.alert_id),
+        at=cause.at,
+        patient_id=patient_id,
+        data={"from": event.from_state, "to": event.to_state, "reason": event.reason},
+        event_id=event.id,
+        event_digest=audit.event_digest(event),
+    )

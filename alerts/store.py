@@ -1,0 +1,254 @@
+"""Writing what was decided: alerts, their events, follow-ups and deliveries, all in the caller's transaction.
+
+The caller's transaction is conditional on the patient's version; what a person did to an alert meanwhile is seen
+by `moved`. Decisions come from `alerts.reconcile`; reading alerts is `alerts.reading`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, tuple_
+
+from alerts import follow_up
+from alerts.follow_up import Arrival
+from alerts.people import Address, ferrule
+from alerts.reconcile import Action, Decision, Episode, joins
+from alerts.routing import Addressee, Router
+from alerts.snapshot import (
+    Document,
+    evidence_documents,
+    evidence_of,
+    follow_up_documents,
+    time_text,
+    tree_document,
+)
+from alerts.states import State, Step
+from alerts.steps import Cause, Standing, Taken, start, take
+from alerts.tables import ADDRESSEE, ALERT
+from alerts.telling import Lane, News, carried_by, enqueue
+from rules.findings import Judgment, RuleJudgment, Severity
+
+RECONCILER = ferrule("reconcile")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of one judging, to be counted and logged: ids and reasons, nothing of the patient."""
+
+    raised: Counter[tuple[str, str]]
+    withdrawn: Counter[tuple[str, str]]
+    decisions: Counter[tuple[str, str]]
+    alert_ids: tuple[int, ...]
+    delivery_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """What every step of one judging shares."""
+
+    connection: Connection
+    patient_id: int
+    evaluation_id: int | None
+    judgment: Judgment
+    router: Router
+    received_at: datetime | None
+    now: datetime
+
+
+def open_episodes(connection: Connection, patient_id: int) -> list[Episode]:
+    """The newest episode of each rule for this patient, open or not: what reconcile needs."""
+    newest = (
+        select(ALERT.c.rule, func.max(ALERT.c.episode))
+        .where(ALERT.c.patient_id == patient_id)
+        .group_by(ALERT.c.rule)
+    )
+    of_patient = (ALERT.c.patient_id == patient_id) & tuple_(ALERT.c.rule, ALERT.c.episode).in_(newest)
+    rows = connection.execute(select(ALERT).where(of_patient).order_by(ALERT.c.id)).all()
+    addressees = _addressees(connection, [row.id for row in rows])
+    return [_episode(row, addressees.get(row.id, [])) for row in rows]
+
+
+def moved(connection: Connection, decisions: Iterable[Decision]) -> frozenset[int]:
+    """The alerts that are no longer what was decided on (answered or told meanwhile); locks those that are.
+
+    Not empty: judge that patient again. Ask this in the writing transaction, before `apply`.
+    """
+    seen = {d.episode.alert_id: d.episode.version for d in decisions if d.episode and d.step}
+    if not seen:
+        return frozenset()
+    lock = select(ALERT.c.id, ALERT.c.version).where(ALERT.c.id.in_(seen)).order_by(ALERT.c.id)
+    found = {row.id: row.version for row in connection.execute(lock.with_for_update())}
+    return frozenset(i for i, version in seen.items() if found.get(i) != version)
+
+
+def apply(
+    connection: Connection,
+    *,
+    patient_id: int,
+    evaluation_id: int | None,
+    decisions: Sequence[Decision],
+    judgment: Judgment,
+    router: Router,
+    now: datetime,
+    received_at: datetime | None = None,
+    arrivals: Sequence[Arrival] = (),
+) -> Applied:
+    """Write the decisions of one judging of one patient, and the deliveries that tell them.
+
+    Raises Conflict or IntegrityError when an alert moved since it was read: roll back and judge again.
+    """
+    judging = _Judging(connection, patient_id, evaluation_id, judgment, router, received_at, now)
+    news = [told for d in decisions if d.step for told in _write(judging, d)]
+    follow_up.arrived(connection, patient_id, arrivals, now)
+    deliveries = enqueue(connection, patient_id, [n for n in news if n.lanes], received_at)
+    return Applied(
+        raised=Counter((d.rule, d.severity.value) for d in decisions if d.action is Action.RAISE),
+        withdrawn=Counter((d.rule, d.reason.value) for d in decisions if d.action is Action.WITHDRAW),
+        decisions=Counter((d.action.value, d.reason.value) for d in decisions),
+        alert_ids=tuple(n.taken.alert_id for n in news),
+        delivery_ids=deliveries,
+    )
+
+
+def _write(judging: _Judging, decision: Decision) -> list[News]:
+    """The step of one decision, and the news of it."""
+    if decision.step is Step.RAISE and decision.judged:
+        taken, headline = _raise(judging, decision, decision.judged), decision.judged.headline
+    elif decision.episode:
+        taken, headline = _change(judging, decision, decision.episode), _headline(judging, decision)
+    else:
+        raise ValueError(f"decision: expected a judgment or an episode to {decision.step}")
+    address(judging.connection, taken.alert_id, decision.addressees, judging.now)
+    lanes = lanes_to(judging.router, decision.tell, decision.severity)
+    if decision.tell_carried:
+        lanes = (*carried_by(judging.connection, taken.alert_id), *lanes)
+    return [News(taken, decision.severity, headline, lanes)]
+
+
+def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken:
+    owner = decision.addressees[0].address
+    row = {
+        **_judged_columns(judging, judged),
+        "patient_id": judging.patient_id,
+        "episode": decision.episode.number + 1 if decision.episode else 1,
+        "severity": decision.severity,
+        "recipient_system": owner.system,
+        "recipient_ident": owner.id,
+        "received_at": judging.received_at,
+    }
+    data = {"evidence": row["evidence"], "headline": judged.headline, "severity": decision.severity}
+    taken = start(judging.connection, row, Cause(RECONCILER, judging.now, decision.reason, data))
+    follow_up.expect(judging.connection, taken.alert_id, judging.patient_id, judged.follow_up, judging.now)
+    return taken
+
+
+def _change(judging: _Judging, decision: Decision, episode: Episode) -> Taken:
+    standing = Standing(episode.alert_id, judging.patient_id, episode.state, episode.version)
+    cause = Cause(RECONCILER, judging.now, decision.reason, _event_data(decision, episode))
+    taken = take(judging.connection, standing, decision.step or Step.JOIN, cause, _changes(judging, decision))
+    if decision.action in (Action.WITHDRAW, Action.CLOSE):
+        follow_up.cancel(judging.connection, episode.alert_id, decision.reason, judging.now)
+    return taken
+
+
+def _changes(judging: _Judging, decision: Decision) -> dict[str, Any]:
+    """An update shows the new judging; what ends an alert leaves it as it was last told."""
+    if decision.step is Step.FLAG:
+        return {"rules_changed": True}
+    if decision.action is Action.CLOSE:
+        return {"superseded_by": decision.superseded_by}
+    if decision.action is Action.UPDATE and decision.judged:
+        return {**_judged_columns(judging, decision.judged), "severity": decision.severity}
+    return {}
+
+
+def _event_data(decision: Decision, episode: Episode) -> Document:
+    """What was before and what is now; a value that joins is kept with its time."""
+    data: Document = {"before": evidence_documents(episode.evidence)}
+    if decision.judged:
+        data["after"] = evidence_documents(decision.judged.evidence)
+        data["joined"] = evidence_documents(joins(decision.judged.evidence, episode.evidence))
+        data["judged_severity"] = decision.judged.severity
+    if decision.superseded_by:
+        data["superseded_by"] = decision.superseded_by
+    return {**data, "severity_before": episode.severity, "as_of_before": time_text(episode.as_of)}
+
+
+def _judged_columns(judging: _Judging, judged: RuleJudgment) -> dict[str, Any]:
+    return {
+        "rule": judged.rule,
+        "rule_version": judged.version,
+        "ruleset": judging.judgment.ruleset,
+        "evaluation_id": judging.evaluation_id,
+        "headline": judged.headline,
+        "text": judged.text,
+        "evidence": evidence_documents(judged.evidence),
+        "tree": tree_document(judged.tree),
+        "actions": list(judged.actions),
+        "follow_up": follow_up_documents(judged.follow_up),
+        "sources": list(judged.sources),
+        "annotates": list(judged.annotates),
+        "as_of": judging.judgment.as_of,
+    }
+
+
+def _headline(judging: _Judging, decision: Decision) -> str:
+    """What an update tells is the new headline; what is withdrawn is named as it was told."""
+    if decision.action is Action.UPDATE and decision.judged:
+        return decision.judged.headline
+    kept = select(ALERT.c.headline).where(
+        ALERT.c.id == (decision.episode.alert_id if decision.episode else None)
+    )
+    headline: str = judging.connection.execute(kept).scalar_one()
+    return headline
+
+
+def lanes_to(router: Router, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
+    """Every channel of everybody who is to be told."""
+    return tuple(Lane(a, channel) for a in addresses for channel in router.channels(a, severity))
+
+
+def address(connection: Connection, alert_id: int, addressees: Iterable[Addressee], now: datetime) -> None:
+    """Write down to whom an alert is addressed beside those it already was."""
+    already = _addressees(connection, [alert_id]).get(alert_id, [])
+    rows = [
+        {"alert_id": alert_id, "system": a.address.system, "ident": a.address.id, "why": a.why, "since": now}
+        for a in addressees
+        if a.address not in already
+    ]
+    if rows:
+        connection.execute(insert(ADDRESSEE), rows)
+
+
+def _addressees(connection: Connection, alert_ids: Sequence[int]) -> dict[int, list[Address]]:
+    if not alert_ids:
+        return {}
+    query = select(ADDRESSEE).where(ADDRESSEE.c.alert_id.in_(alert_ids)).order_by(ADDRESSEE.c.id)
+    found: dict[int, list[Address]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.alert_id, []).append(Address(row.system, row.ident))
+    return found
+
+
+def _episode(row: Row[Any], addressees: Iterable[Address]) -> Episode:
+    owner = Address(row.recipient_system, row.recipient_ident)
+    return Episode(
+        alert_id=row.id,
+        rule=row.rule,
+        rule_version=row.rule_version,
+        number=row.episode,
+        version=row.version,
+        state=State(row.state),
+        reason=row.reason,
+        severity=Severity(row.severity),
+        evidence=tuple(evidence_of(document) for document in row.evidence),
+        addressees=(owner, *(a for a in addressees if a != owner)),
+        as_of=row.as_of,
+        closed_at=row.closed_at,
+        rules_changed=row.rules_changed,
+    )

@@ -1,0 +1,111 @@
+"""Writing to the outbox: one delivery for each judging, recipient and channel.
+
+Sending is `alerts.outbox`, the words are `alerts.wording`. Must run in the transaction of the steps that are
+told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from alerts.leases import PENDING, database_now
+from alerts.people import Address
+from alerts.steps import Taken
+from alerts.tables import DELIVERY, NOTICE
+from rules.findings import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One recipient by one channel; a lane of one patient is kept in order."""
+
+    address: Address
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One step of one alert, and by which lanes it is to be told."""
+
+    taken: Taken
+    severity: Severity
+    headline: str
+    lanes: tuple[Lane, ...]
+
+
+def carried_by(connection: Connection, alert_id: int) -> tuple[Lane, ...]:
+    """The lanes that carry this alert, or soon will: what takes it back must follow on each of them."""
+    columns = (DELIVERY.c.recipient_system, DELIVERY.c.recipient_ident, DELIVERY.c.channel)
+    query = select(*columns).join(NOTICE, NOTICE.c.delivery_id == DELIVERY.c.id)
+    rows = connection.execute(query.where(NOTICE.c.alert_id == alert_id).distinct().order_by(*columns))
+    return tuple(Lane(Address(r.recipient_system, r.recipient_ident), r.channel) for r in rows)
+
+
+def enqueue(
+    connection: Connection, patient_id: int, news: Iterable[News], received_at: datetime | None = None
+) -> tuple[int, ...]:
+    """Write the deliveries that tell `news`, the most severe first in each; their ids."""
+    bundles: dict[Lane, list[News]] = {}
+    for item in sorted(news, key=lambda n: (n.severity.rank, n.taken.alert_id)):
+        for lane in dict.fromkeys(item.lanes):
+            bundles.setdefault(lane, []).append(item)
+    if not bundles:
+        return ()
+    now = database_now(connection)
+    return tuple(
+        _deliver(connection, patient_id, lane, bundle, now, received_at) for lane, bundle in bundles.items()
+    )
+
+
+def delivery_key(taken: Iterable[Taken], lane: Lane) -> str:
+    """The same for the same steps to the same recipient by the same channel, and for nothing else."""
+    steps = sorted(f"{t.alert_id}.{t.version}" for t in taken)
+    parts = [*steps, lane.address.system, lane.address.id, lane.channel]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def _deliver(
+    connection: Connection,
+    patient_id: int,
+    lane: Lane,
+    bundle: Sequence[News],
+    now: datetime,
+    received_at: datetime | None,
+) -> int:
+    row = {
+        "delivery_key": delivery_key((n.taken for n in bundle), lane),
+        "patient_id": patient_id,
+        "lane": f"{patient_id}|{lane.channel}|{lane.address.system}|{lane.address.id}",
+        "channel": lane.channel,
+        "recipient_system": lane.address.system,
+        "recipient_ident": lane.address.id,
+        "severity": bundle[0].severity,
+        "state": PENDING,
+        "received_at": received_at,
+        "created_at": now,
+        "due_at": now,
+    }
+    delivery_id: int = connection.execute(
+        insert(DELIVERY).values(**row).returning(DELIVERY.c.id)
+    ).scalar_one()
+    connection.execute(
+        insert(NOTICE),
+        [
+            {
+                "delivery_id": delivery_id,
+                "alert_id": n.taken.alert_id,
+                "event_id": n.taken.event_id,
+                "step": n.taken.step,
+                "severity": n.severity,
+                "headline": n.headline,
+                "position": position,
+            }
+            for position, n in enumerate(bundle)
+        ],
+    )
+    return delivery_id
