@@ -1,0 +1,41 @@
+"""`ferrule docs`: write the generated pages of a checkout, or say which are stale. For developers and CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import worker
+from worker.generated_pages import PAGES
+
+
+def _place() -> Path:
+    place = Path(worker.__file__).parents[1] / "deploy" / "docs"
+    if not place.is_dir():
+        typer.echo("ferrule docs works in a checkout of the repository: deploy/docs/ is not here", err=True)
+        raise typer.Exit(2)
+    return place
+
+
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if a page is stale.")
+    ] = False,
+) -> None:
+    """Write the pages of deploy/docs that are generated from the code.
+
+    Example: ferrule docs --check
+    """
+    place, stale = _place(), []
+    for name, page in PAGES.items():
+        path, text = place / name, page()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    if check and stale:
+        typer.echo(f"stale: {', '.join(stale)}; run make pages", err=True)
+        raise typer.Exit(1)
