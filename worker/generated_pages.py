@@ -68,8 +68,8 @@ def metrics_page() -> str:
     ]
     return (
         f"{NOTE}\n# Metrics\n\n"
-        "On `/metrics`. No label can hold a person: `source` is a configured name, else `other`. Gauges that\n"
-        "come from the database are on the web process's page; a worker's page has what that worker counted.\n\n"
+        "On `/metrics`. No label can hold a person: `source` is a configured name, else `other`. Gauges\n"
+        "that come from the database are on the web process's page; a worker's page has its own counts.\n\n"
         + _table(("family", "type", "labels", "meaning"), sorted(rows))
     )
 
