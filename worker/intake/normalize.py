@@ -1,0 +1,186 @@
+"""An event as facts: the patient, the results, the records, who ordered them, and what was noticed.
+
+Pure: time of receipt and zone are handed in. Only the patient's identity can make it refuse, and that was
+done when the event was read; one bad result or record is a fact with a problem, or is left out and noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rules.facts import Patient, PregnancyStatement, Record, Result, Sex
+from worker.intake.event import Event, Identifier, MergeData, PatientItem, PersonItem, ReportData
+from worker.intake.marks import Mark
+from worker.intake.record_facts import record_fact, record_items
+from worker.intake.result_facts import EVER, Setting, result_fact
+from worker.intake.times import read_date, read_instant
+
+NO_AUTHORITY = "urn:ferrule:no-authority"
+MOST_WEEKS = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Orderer:
+    """A clinician as named by a message."""
+
+    system: str
+    id: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """An oddity intake could live with; `key` names the result it is about, None for the whole message."""
+
+    mark: Mark
+    key: str | None = None
+
+    @property
+    def critical(self) -> bool:
+        """Whether operations must hear of it at once."""
+        return self.mark is Mark.HEMOGLOBIN_IMPLAUSIBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one event says. `said_at` is the event's own time, else its receipt's, else its newest fact's."""
+
+    patient: Patient
+    said_at: datetime
+    results: tuple[Result, ...] = ()
+    records: tuple[Record, ...] = ()
+    pregnancy: tuple[PregnancyStatement, ...] = ()
+    orderers: Mapping[str, Orderer] = field(default_factory=dict)
+    name: str | None = None
+    copy_to: tuple[Orderer, ...] = ()
+    operations: tuple[Noticed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two (system, id) pairs that are one patient; what was said of `retired` belongs to `survivor`."""
+
+    survivor: tuple[str, str]
+    retired: tuple[str, str]
+
+
+def facts_of(event: Event, *, zone: ZoneInfo | None, received_at: datetime | None, arrival: int) -> Facts:
+    """The facts of a report or record event.
+
+    `received_at` is the moment of receipt when live and None in `evaluate`, where each fact was known when it
+    was issued, else when its event was made. `zone` reads times without offset; None: they are zone-unknown.
+    """
+    data = event.report
+    sent_at = read_instant(event.time, zone).at
+    results, noticed = _results(
+        event, data, Setting(event.source, event.id, sent_at, received_at, arrival, zone)
+    )
+    said_at = sent_at or received_at or _newest(results) or EVER
+    records, refused = _records(event, data, received_at or said_at, arrival, zone)
+    orderer = _person(data.orderer)
+    return Facts(
+        patient=_patient(data.patient, zone),
+        said_at=said_at,
+        results=results,
+        records=records,
+        pregnancy=_pregnancy(data.patient, said_at, received_at or said_at, arrival),
+        orderers={result.key: orderer for result in results} if orderer else {},
+        name=(data.patient.name or "").strip() or None,
+        copy_to=tuple(person for person in map(_person, data.copy_to) if person),
+        operations=(*_of_message(data), *noticed, *(Noticed(Mark.ITEM_REFUSED) for _ in range(refused))),
+    )
+
+
+def merge_of(event: Event) -> Merge | None:
+    """The merge an event asks for; None for a report or record event."""
+    if not isinstance(event.data, MergeData):
+        return None
+    return Merge(_key(event.data.survivor), _key(event.data.retired))
+
+
+def patient_key(event: Event) -> tuple[str, str]:
+    """(system, id) of the patient of a report or record event."""
+    return _key(event.report.patient)
+
+
+def _key(item: Identifier | PatientItem) -> tuple[str, str]:
+    return (item.system or "").strip() or NO_AUTHORITY, item.id
+
+
+def _results(event: Event, data: ReportData, setting: Setting) -> tuple[tuple[Result, ...], list[Noticed]]:
+    results, noticed = [], []
+    for index, item in enumerate(data.results):
+        if item is None:
+            noticed.append(Noticed(Mark.ITEM_REFUSED))
+            continue
+        result, marks = result_fact(item, index, setting)
+        results.append(result)
+        noticed += [Noticed(mark, result.key) for mark in marks]
+    return tuple(results), noticed
+
+
+def _records(
+    event: Event, data: ReportData, known_at: datetime, arrival: int, zone: ZoneInfo | None
+) -> tuple[tuple[Record, ...], int]:
+    """The records, and how many entries could not be read."""
+    read = [
+        record_fact(kind, item, source=event.source, known_at=known_at, arrival=arrival, zone=zone)
+        for kind, item in record_items(data)
+    ]
+    return tuple(record for record in read if record), read.count(None)
+
+
+def _newest(results: tuple[Result, ...]) -> datetime | None:
+    times = (time for result in results for time in (result.effective_at, result.issued_at))
+    return max((time for time in times if time), default=None)
+
+
+def _patient(item: PatientItem, zone: ZoneInfo | None) -> Patient:
+    system, identity = _key(item)
+    return Patient(
+        system=system,
+        id=identity,
+        birth_date=read_date(item.birth_date),
+        sex=_sex(item.sex),
+        deceased_at=read_instant(item.deceased_at, zone or ZoneInfo("UTC")).at,
+    )
+
+
+def _sex(text: str | None) -> Sex:
+    plain = (text or "").strip().lower()
+    plain = {"f": "female", "m": "male", "o": "other"}.get(plain, plain)
+    return Sex(plain) if plain in {sex.value for sex in Sex} else Sex.UNKNOWN
+
+
+def _pregnancy(
+    item: PatientItem, effective_at: datetime, known_at: datetime, arrival: int
+) -> tuple[PregnancyStatement, ...]:
+    if item.pregnant is None:
+        return ()
+    weeks = _weeks(item.gestational_weeks) if item.pregnant else None
+    return (PregnancyStatement(item.pregnant, weeks, effective_at, known_at, arrival),)
+
+
+def _weeks(text: str | None) -> int | None:
+    """Completed weeks; a fraction of a week is not completed."""
+    whole = (text or "").strip().split(".")[0]
+    weeks = int(whole) if whole.isascii() and whole.isdigit() and len(whole) < 3 else None
+    return weeks if weeks is not None and weeks <= MOST_WEEKS else None
+
+
+def _person(item: PersonItem | None) -> Orderer | None:
+    identity = (item.id or "").strip() if item else ""
+    if item is None or not identity:
+        return None
+    return Orderer((item.system or "").strip() or NO_AUTHORITY, identity, (item.name or "").strip() or None)
+
+
+def _of_message(data: ReportData) -> tuple[Noticed, ...]:
+    known = {mark.value: mark for mark in Mark}
+    marks = [known[text] for text in data.marks if text in known]
+    if not (data.patient.system or "").strip():
+        marks.append(Mark.NO_AUTHORITY)
+    return tuple(Noticed(mark) for mark in dict.fromkeys(marks))
