@@ -1,7 +1,7 @@
 """Opening the database: one engine for SQLite and PostgreSQL, and the database's own clock.
 
-Statement parameters never reach an error's text (`hide_parameters`): they are patient data. This module knows no
-table and runs no migration.
+Statement parameters never reach an error's text (`hide_parameters`): they are patient data. This module knows
+no table and runs no migration.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOCK_SECONDS = 10
 CONNECT_SECONDS = 5
 
 
-class WrongDatabase(Exception):
+class WrongDatabase(Exception):  # noqa: N818  (it says what is)
     """The database is there but not fit for the record: the message says what to change."""
 
 
@@ -49,7 +49,8 @@ def is_sqlite(connection: Connection | Engine) -> bool:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One short transaction that writes: committed at the end of the block, rolled back by an exception.
 
-    On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that it never fails half way for want of it.
+    On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that it never fails half way for want of
+    it.
     """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection

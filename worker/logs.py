@@ -1,7 +1,8 @@
 """Logging: one line an event, with fields from an allow-list only, so that no patient data can get in.
 
-Other libraries' records are reduced to their logger, level and constant text: their arguments and tracebacks may
-hold a message's body (Celery prints it for an unknown task). `--debug` changes the level, never the allow-list.
+Other libraries' records are reduced to their logger, level and constant text: their arguments and tracebacks
+may hold a message's body (Celery prints it for an unknown task). `--debug` changes the level, never the
+allow-list.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import structlog
 
 FIELDS = frozenset(
     {
-        "event", "level", "timestamp", "logger",
-        "message", "messages", "alert", "alerts", "evaluation", "delivery", "rule", "rules", "ruleset", "count", "counts",
-        "reason", "state", "attempt", "attempts", "channel", "outcome", "format", "process", "pid", "exit_code", "seconds",
-        "error", "address", "setting", "part", "point", "duty", "version", "lease", "task",
+        "event", "level", "timestamp", "logger", "message", "messages", "alert", "alerts", "evaluation",
+        "delivery", "rule", "rules", "ruleset", "count", "counts", "reason", "state", "attempt", "attempts",
+        "channel", "outcome", "format", "process", "pid", "exit_code", "seconds", "error", "address",
+        "setting", "part", "point", "duty", "version", "lease", "task",
     }
 )  # fmt: skip
 """The only fields that are written. Ids are database numbers or rule ids; `error` is an exception's class."""
 
-_CONTROL = {code: " " for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
+_CONTROL = dict.fromkeys((*range(32), 127, 133, 8232, 8233), " ")
 
 
 def keep_allowed(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -51,11 +52,15 @@ class ConstantTextOnly(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line; the exception by class alone."""
-        text = record.msg if isinstance(record.msg, str) and (record.args or _is_constant(record.msg)) else "…"
+        text = (
+            record.msg if isinstance(record.msg, str) and (record.args or _is_constant(record.msg)) else "…"
+        )
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         log = structlog.get_logger(record.name)
         extra = {"error": error} if error else {}
-        log.log(record.levelno, text.strip().splitlines()[0] if text.strip() else "…", logger=record.name, **extra)
+        log.log(
+            record.levelno, text.strip().splitlines()[0] if text.strip() else "…", logger=record.name, **extra
+        )
 
 
 def _is_constant(text: str) -> bool:

@@ -1,8 +1,8 @@
 """What a site may set: `FERRULE_*` from the environment, or from the file that `FERRULE_CONFIG` names.
 
-Each setting `X` may come as `X_FILE`, a path to a file that holds the value (for secrets). An unknown key, a key
-given twice and settings that contradict each other stop the start and name themselves; no message ever shows a
-value that could be a secret. This module reads settings; it opens no connection and starts nothing.
+Each setting `X` may come as `X_FILE`, a path to a file that holds the value (for secrets). An unknown key, a
+key given twice and settings that contradict each other stop the start and name themselves; no message ever
+shows a value that could be a secret. This module reads settings; it opens no connection and starts nothing.
 """
 
 from __future__ import annotations
@@ -62,12 +62,17 @@ class Settings(BaseSettings):
     """All settings with their defaults. Build it with `read_settings`, which checks what pydantic cannot."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(Path(".ferrule"), description="Where the embedded parts keep their files.")
     database_url: SecretStr | None = Field(
-        None, description="SQLAlchemy URL (postgresql+psycopg://… or sqlite:///…); default: SQLite in DATA_DIR."
+        None,
+        description="SQLAlchemy URL (postgresql+psycopg://… or sqlite:///…); default: SQLite in DATA_DIR.",
     )
     broker_url: SecretStr | None = Field(None, description="Celery broker URL; default: `up` starts its own.")
     http_listen: Listen = Field("127.0.0.1:8000", description="HOST:PORT of the pages and the API.")
@@ -95,7 +100,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     demo_seed: int = Field(1, description="Which synthetic day the demo plays.")
     demo_exit: bool = Field(False, description="End the demo after its summary.")
-    allow_faults: bool = Field(False, description="yes: let FAULTPOINTS kill processes. For fault tests only.")
+    allow_faults: bool = Field(
+        False, description="yes: let FAULTPOINTS kill processes. For fault tests only."
+    )
     faultpoints: str = Field("", description="Where and how often to die: `before-commit=0.05,…`.")
 
     @classmethod

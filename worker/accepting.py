@@ -1,0 +1,246 @@
+"""Accepting messages: every one is in the database, byte for byte, before its sender hears yes.
+
+Same key and same bytes: the first receipt again. Same key and other bytes: an event is set aside as id-
+reused, an HL7 message is taken as new and flagged. Nothing is decoded here; judging comes later
+(`worker.judging`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker import faultpoints, metrics
+from worker.database import db_now, is_sqlite, retried, writing
+from worker.tables import MESSAGE, QUARANTINE_ITEM, SOURCE_SEEN
+
+DOORBELL_SECONDS = 1
+"""A poller leaves a new message to the workers for so long."""
+
+ID_REUSED = "id-reused"
+LONGEST_NAME = 500
+
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One message as its sender gave it. `format` is "event" or "hl7".
+
+    `unreadable` is (reason, place, remedy) when the door could not read it: the bytes are kept in quarantine.
+    """
+
+    source: str
+    message_id: str
+    format: str
+    raw: bytes
+    unreadable: tuple[str, str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """No database takes every character a sender may put into a name."""
+        for name in ("source", "message_id"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
+
+    @property
+    def sha256(self) -> str:
+        """The bytes' hash, the third part of a message's key."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+def _storable(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)[:LONGEST_NAME]
+
+
+class Outcome(StrEnum):
+    """What became of one inbound message."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender may be told: the row's id, what became of it, and when it first arrived."""
+
+    message: int
+    outcome: Outcome
+    reason: str | None
+    first_received_at: datetime
+
+    @property
+    def judge(self) -> bool:
+        """Whether there is something to ring the doorbell for."""
+        return self.outcome is Outcome.STORED
+
+
+Key = tuple[str, str, str]
+Known = tuple[int, str | None, datetime]
+
+
+def accept(engine: Engine, inbound: Sequence[Inbound]) -> list[Receipt]:
+    """Store all of `inbound` in one commit; one receipt for each, in order.
+
+    Raises what the database raises: then nothing was accepted and the sender must send again.
+    """
+    if not inbound:
+        return []
+
+    def store() -> list[Receipt]:
+        with writing(engine) as connection:
+            receipts = _store(connection, inbound)
+            faultpoints.reach("inside-commit")
+        return receipts
+
+    receipts = retried(store)
+    _count(inbound, receipts)
+    return receipts
+
+
+def _store(connection: Connection, inbound: Sequence[Inbound]) -> list[Receipt]:
+    now = db_now(connection)
+    by_key: dict[Key, Inbound] = {}
+    for message in inbound:
+        by_key.setdefault(_key(message), message)
+    # In the order of arrival: a row's id is its arrival number, which settles ties between versions.
+    new = _insert(connection, [_row(message, now) for message in by_key.values()])
+    known = _known(connection, by_key.keys() - new.keys())
+    reused = [key for key in by_key if key not in new and key not in known]
+    aside = _insert(connection, [_row(by_key[key], now, reason=ID_REUSED) for key in reused])
+    _flag_reused(connection, [message for message in by_key.values() if message.format != "event"], new)
+    _quarantine(connection, by_key, new, aside, now)
+    _mark_seen(connection, {message.source for message in inbound}, now)
+    return _receipts(inbound, new, known, aside, now)
+
+
+def _key(message: Inbound) -> Key:
+    return (message.source, message.message_id, message.sha256)
+
+
+def _row(message: Inbound, now: datetime, reason: str | None = None) -> dict[str, Any]:
+    reason = reason or (message.unreadable[0] if message.unreadable else None)
+    return {
+        "source": message.source,
+        "message_id": message.message_id,
+        "sha256": message.sha256,
+        "format": message.format,
+        "raw": message.raw,
+        "state": "quarantined" if reason else "pending",
+        "reason": reason,
+        "attempts": 0,
+        "lease": 0,
+        "due_at": now + timedelta(seconds=DOORBELL_SECONDS),
+        "received_at": now,
+        "finished_at": now if reason else None,
+    }
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> dict[Key, int]:
+    """The rows that were new, by key."""
+    if not rows:
+        return {}
+    dialect = sqlite if is_sqlite(connection) else postgresql
+    table = MESSAGE
+    insert = dialect.insert(table).on_conflict_do_nothing()
+    returned = connection.execute(
+        insert.returning(table.c.source, table.c.message_id, table.c.sha256, table.c.id), rows
+    )
+    return {(source, message_id, sha256): row for source, message_id, sha256, row in returned}
+
+
+def _known(connection: Connection, keys: set[Key]) -> dict[Key, Known]:
+    """Which of `keys` are stored already: id, reason and time of the first arrival."""
+    if not keys:
+        return {}
+    table = MESSAGE
+    columns = (
+        table.c.id,
+        table.c.source,
+        table.c.message_id,
+        table.c.sha256,
+        table.c.reason,
+        table.c.received_at,
+    )
+    rows = connection.execute(select(*columns).where(table.c.sha256.in_({key[2] for key in keys})))
+    found = {(row.source, row.message_id, row.sha256): (row.id, row.reason, row.received_at) for row in rows}
+    return {key: found[key] for key in keys if key in found}
+
+
+def _flag_reused(connection: Connection, messages: list[Inbound], new: dict[Key, int]) -> None:
+    fresh = [message for message in messages if _key(message) in new and message.message_id]
+    if not fresh:
+        return
+    table = MESSAGE
+    same = select(table.c.source, table.c.message_id).where(
+        table.c.message_id.in_({message.message_id for message in fresh})
+    )
+    shared = same.group_by(table.c.source, table.c.message_id).having(func.count() > 1)
+    for source, message_id in connection.execute(shared):
+        ids = [row for key, row in new.items() if key[:2] == (source, message_id)]
+        connection.execute(table.update().where(table.c.id.in_(ids)).values(flag=ID_REUSED))
+
+
+def _quarantine(
+    connection: Connection,
+    by_key: dict[Key, Inbound],
+    new: dict[Key, int],
+    aside: dict[Key, int],
+    now: datetime,
+) -> None:
+    items = []
+    for key, row in new.items():
+        if why := by_key[key].unreadable:
+            items.append(_item(row, *why, now))
+    remedy = "the sender used one id for two different events; ask it to send the second under a new id"
+    items += [_item(row, ID_REUSED, "id", remedy, now) for row in aside.values()]
+    if items:
+        connection.execute(QUARANTINE_ITEM.insert(), items)
+
+
+def _item(message: int, reason: str, place: str, remedy: str, now: datetime) -> dict[str, Any]:
+    return {"message_id": message, "reason": reason, "place": place, "remedy": remedy, "created_at": now}
+
+
+def _mark_seen(connection: Connection, sources: set[str], now: datetime) -> None:
+    """Know the sender. Never an update: every door would wait for the one row."""
+    dialect = sqlite if is_sqlite(connection) else postgresql
+    rows = [{"source": source, "first_message_at": now} for source in sorted(sources)]
+    connection.execute(dialect.insert(SOURCE_SEEN).on_conflict_do_nothing(), rows)
+
+
+def _receipts(
+    inbound: Sequence[Inbound],
+    new: dict[Key, int],
+    known: dict[Key, Known],
+    aside: dict[Key, int],
+    now: datetime,
+) -> list[Receipt]:
+    given: dict[Key, Receipt] = {
+        key: Receipt(row, Outcome.DUPLICATE, reason, first) for key, (row, reason, first) in known.items()
+    }
+    receipts = []
+    for message in inbound:
+        key = _key(message)
+        if key in given:
+            receipts.append(replace(given[key], outcome=Outcome.DUPLICATE))
+            continue
+        reason = ID_REUSED if key in aside else message.unreadable[0] if message.unreadable else None
+        outcome = Outcome.QUARANTINED if reason else Outcome.STORED
+        given[key] = Receipt(aside.get(key) or new[key], outcome, reason, now)
+        receipts.append(given[key])
+    return receipts
+
+
+def _count(inbound: Sequence[Inbound], receipts: Sequence[Receipt]) -> None:
+    for message, receipt in zip(inbound, receipts, strict=True):
+        metrics.count_received(message.source, message.format)
+        if receipt.outcome is Outcome.QUARANTINED:
+            metrics.count_quarantined(message.source, receipt.reason or "")

@@ -1,0 +1,126 @@
+"""The metrics of the running program: their names, what is counted, and how they are printed.
+
+Right whatever the pool: workers count into one directory that is private to the service
+(PROMETHEUS_MULTIPROC_DIR, set and wiped by whoever starts the processes, before this module is imported);
+gauges that come from the database are read when asked for (`worker.gauges`). No label can hold a person:
+sources are configured names or `other`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+
+from worker.gauges import DatabaseGauges
+
+disable_created_metrics()
+
+OTHER = "other"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+JUDGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+REGISTRY = CollectorRegistry()
+"""What this process counts. In multiprocess mode its values live in the shared directory."""
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"ferrule_{name}", text, labels, registry=REGISTRY)
+
+
+MESSAGES_RECEIVED = _counter(
+    "messages_received_total", "Messages received, duplicates too.", "source", "format"
+)
+MESSAGES_QUARANTINED = _counter("messages_quarantined_total", "Messages set aside.", "source", "reason")
+RESULTS = _counter("results_total", "Result versions kept, by analyte and use.", "analyte", "outcome")
+EVALUATIONS = _counter("evaluations_total", "Rules asked, by answer.", "rule", "truth")
+FINDINGS = _counter("findings_total", "Patterns found true and told or silent.", "rule", "severity")
+ALERTS_RAISED = _counter("alerts_raised_total", "Alerts raised.", "rule", "severity")
+ALERTS_WITHDRAWN = _counter("alerts_withdrawn_total", "Alerts withdrawn.", "rule", "reason")
+ALERTS_ANSWERED = _counter("alerts_answered_total", "Answers of clinicians.", "rule", "answer")
+DECISIONS = _counter("decisions_total", "Decisions to tell or not to tell.", "decision", "reason")
+DELIVERIES = _counter("deliveries_total", "Attempts to tell someone.", "channel", "outcome", "reason")
+FENCED = _counter("fenced_total", "Judgings refused because the facts or the lease had moved on.", "fence")
+DOORBELL = _counter("doorbell_total", "Publications to the broker.", "outcome")
+CANARY = Gauge(
+    "ferrule_canary_last_success_timestamp_seconds",
+    "When a task last went through the broker and a worker.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+RECEIVED_TO_TOLD = Histogram(
+    "ferrule_received_to_told_seconds", "From a message's receipt to its alert's delivery.",
+    buckets=SECONDS, registry=REGISTRY,
+)  # fmt: skip
+EVALUATE = Histogram(
+    "ferrule_evaluate_seconds",
+    "Judging one patient with all rules.",
+    buckets=JUDGE_SECONDS,
+    registry=REGISTRY,
+)
+
+_source_names: dict[str, str] = {}
+
+
+def name_sources(names: Mapping[str, str]) -> None:
+    """Take the configured names; every other source is counted as `other`."""
+    _source_names.clear()
+    _source_names.update(names)
+
+
+def source_name(source: str) -> str:
+    """The label for a source: never what a message says of itself."""
+    return _source_names.get(source, OTHER)
+
+
+def count_received(source: str, format_: str) -> None:
+    """One message arrived."""
+    MESSAGES_RECEIVED.labels(source_name(source), format_).inc()
+
+
+def count_quarantined(source: str, reason: str) -> None:
+    """One message was set aside."""
+    MESSAGES_QUARANTINED.labels(source_name(source), reason).inc()
+
+
+class EveryFamily(Collector):
+    """The counted metrics, summed over processes, with HELP and TYPE of those nobody has counted yet."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Every declared family once."""
+        found = {metric.name: metric for metric in self._counted()}
+        for declared in REGISTRY.collect():
+            yield found.get(declared.name) or _empty(declared)
+
+    def _counted(self) -> Iterable[Metric]:
+        directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if not directory:
+            return REGISTRY.collect()
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
+        return registry.collect()
+
+
+def _empty(declared: Metric) -> Metric:
+    return Metric(declared.name, declared.documentation, declared.type)
+
+
+def render(engine: Engine | None = None) -> bytes:
+    """The metrics page; with `engine`, also the gauges that come from the database."""
+    registry = CollectorRegistry()
+    registry.register(EveryFamily())
+    if engine is not None:
+        registry.register(DatabaseGauges(engine, source_name))
+    return generate_latest(registry)

@@ -1,0 +1,279 @@
+"""The worker's tables: messages, the result timeline, patients, evaluations, accounts.
+
+Three truths live here and in `alerts.tables`: raw messages, every version of every result, alert events. The
+hot path writes these tables with core inserts; the classes are for the schema and for the pages. Decimals are
+text, exactly as received. No behavior lives here.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from alerts.tables import Leasable
+
+
+class MessageRow(Leasable, table=True):
+    """One message as received. `due_at` is when a poller may take it: soon after arrival, later after a
+    failure.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("source", "message_id", "sha256", name="uq_message_key"),
+        CheckConstraint("state in ('pending', 'judged', 'quarantined')", name="ck_message_state"),
+        # An event's id is its sender's promise; the same id with other bytes is set aside, not taken as new.
+        Index(
+            "uq_message_event_id",
+            "source",
+            "message_id",
+            unique=True,
+            sqlite_where=text("format = 'event' and reason is null"),
+            postgresql_where=text("format = 'event' and reason is null"),
+        ),
+        Index("ix_message_source", "source", "received_at"),
+        Index(
+            "ix_message_due",
+            "due_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str
+    message_id: str
+    sha256: str
+    format: str
+    raw: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str = "pending"
+    reason: str | None = None
+    flag: str | None = None
+    received_at: datetime
+    finished_at: datetime | None = None
+
+
+class QuarantineItemRow(SQLModel, table=True):
+    """What could not be understood: why, where in the message, and what to do. The bytes stay in `message`."""
+
+    __tablename__ = "quarantine_item"
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    reason: str = Field(index=True)
+    place: str = ""
+    remedy: str = ""
+    created_at: datetime
+    released_at: datetime | None = None
+    discarded_at: datetime | None = None
+    answered_by: str | None = None
+
+
+class PatientRow(SQLModel, table=True):
+    """Who the facts are about. `version` is the fence: judging commits only if nobody judged meanwhile."""
+
+    __tablename__ = "patient"
+    __table_args__ = (UniqueConstraint("system", "ident", name="uq_patient_key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    system: str
+    ident: str
+    version: int = 0
+    name: str | None = None
+    birth_date: date | None = None
+    sex: str = "unknown"
+    deceased_at: datetime | None = None
+    told_at: datetime | None = None
+    judged_as_of: datetime | None = None
+    created_at: datetime
+
+
+class PatientLinkRow(SQLModel, table=True):
+    """`retired` was merged into `survivor`; facts filed under either are the survivor's while `ended_at` is
+    null.
+    """
+
+    __tablename__ = "patient_link"
+    __table_args__ = (
+        Index(
+            "uq_patient_link_open",
+            "retired_id",
+            unique=True,
+            sqlite_where=text("ended_at is null"),
+            postgresql_where=text("ended_at is null"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    retired_id: int = Field(foreign_key="patient.id")
+    survivor_id: int = Field(foreign_key="patient.id", index=True)
+    message_id: int | None = Field(default=None, foreign_key="message.id")
+    linked_at: datetime
+    ended_at: datetime | None = None
+
+
+class ResultRow(SQLModel, table=True):
+    """One version of one result. `version` is the hash of what it says, so an exact repeat is one row."""
+
+    __tablename__ = "result"
+    __table_args__ = (UniqueConstraint("source", "result_id", "version", name="uq_result_version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    source: str
+    result_id: str
+    version: str
+    analyte: str | None = None
+    status: str
+    effective_at: datetime | None = None
+    issued_at: datetime | None = None
+    known_at: datetime
+    value: str | None = None
+    comparator: str | None = None
+    unit: str | None = None
+    dimension: str | None = None
+    base: str | None = None
+    coded: str | None = None
+    range_low: str | None = None
+    range_high: str | None = None
+    notes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    problem: str | None = None
+    detail: str = ""
+    reported_value: str = ""
+    reported_unit: str = ""
+    orderer_system: str | None = None
+    orderer_id: str | None = None
+    orderer_name: str | None = None
+
+
+class RecordRow(SQLModel, table=True):
+    """One version of one entry of a medication, problem, procedure or order list."""
+
+    __tablename__ = "record"
+    __table_args__ = (UniqueConstraint("patient_id", "record_key", "version", name="uq_record_version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    record_key: str
+    version: str
+    kind: str
+    system: str
+    code: str
+    name: str
+    status: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    known_at: datetime
+    route: str | None = None
+
+
+class PregnancyStatementRow(SQLModel, table=True):
+    """What was said of a pregnancy, when."""
+
+    __tablename__ = "pregnancy_statement"
+    __table_args__ = (UniqueConstraint("patient_id", "version", name="uq_pregnancy_version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    version: str
+    pregnant: bool
+    weeks: int | None = None
+    effective_at: datetime
+    known_at: datetime
+
+
+class EvaluationRow(SQLModel, table=True):
+    """One judging of one patient: as of when, by which rules, and every rule's answer that was not plain
+    false.
+    """
+
+    __tablename__ = "evaluation"
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    message_id: int | None = Field(default=None, foreign_key="message.id", index=True)
+    patient_version: int
+    as_of: datetime
+    evaluated_at: datetime
+    ruleset: str
+    ruleset_version: str
+    outcomes: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class AccountRow(SQLModel, table=True):
+    """A person who can sign in; `password_hash` is argon2, null when sign-in is elsewhere."""
+
+    __tablename__ = "account"
+    __table_args__ = (UniqueConstraint("username", name="uq_account_username"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    username: str
+    password_hash: str | None = Field(default=None, sa_column=Column(Text))
+    role: str
+    system: str | None = None
+    ident: str | None = None
+    name: str
+    active: bool = True
+    created_at: datetime
+
+
+class SessionRow(SQLModel, table=True):
+    """A signed-in browser. Only the hash of its secret is kept."""
+
+    __tablename__ = "session"
+
+    id: int | None = Field(default=None, primary_key=True)
+    secret_sha256: str = Field(unique=True)
+    account_id: int = Field(foreign_key="account.id", index=True)
+    csrf: str
+    created_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None = None
+
+
+class TokenRow(SQLModel, table=True):
+    """A bearer token of `ferrule token create`. Only the hash of its secret is kept."""
+
+    __tablename__ = "token"
+
+    id: int | None = Field(default=None, primary_key=True)
+    secret_sha256: str = Field(unique=True)
+    role: str
+    system: str | None = None
+    ident: str | None = None
+    label: str = ""
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class SourceSeenRow(SQLModel, table=True):
+    """Every sender that ever gave us a message; its latest one is found by `ix_message_source`."""
+
+    __tablename__ = "source_seen"
+
+    source: str = Field(primary_key=True)
+    first_message_at: datetime
+
+
+def _table(name: str) -> Table:
+    return SQLModel.metadata.tables[name]
+
+
+MESSAGE = _table("message")
+QUARANTINE_ITEM = _table("quarantine_item")
+PATIENT = _table("patient")
+PATIENT_LINK = _table("patient_link")
+RESULT = _table("result")
+RECORD = _table("record")
+PREGNANCY_STATEMENT = _table("pregnancy_statement")
+EVALUATION = _table("evaluation")
+ACCOUNT = _table("account")
+SESSION = _table("session")
+TOKEN = _table("token")
+SOURCE_SEEN = _table("source_seen")

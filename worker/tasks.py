@@ -1,0 +1,43 @@
+"""The two Celery tasks: `ferrule.submit` takes a whole event from outside, `ferrule.judge` ids from inside.
+
+They do what `worker.pipeline` does and nothing else. A forged or repeated `ferrule.judge` causes a look-up.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+from worker import metrics
+from worker.celery_app import app
+from worker.composition import Deps, build
+from worker.pipeline import accept, judge
+from worker.settings import read_settings
+from worker.submitted import inbound_of
+
+MOST_IDS = 1000
+"""More ids than this are no task of ours."""
+
+
+@lru_cache(maxsize=1)
+def deps() -> Deps:
+    """What the tasks of this process work with; built at the first task, so after any fork."""
+    return build(read_settings())
+
+
+@app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]
+def submit(event: Any) -> None:
+    """Store one event; the task is acknowledged after that commit. Judging comes by the doorbell."""
+    receipts = accept(deps().engine, [inbound_of(event)])
+    deps().publish([receipt.message for receipt in receipts if receipt.judge])
+
+
+@app.task(name="ferrule.judge")  # type: ignore[untyped-decorator]
+def judge_messages(ids: Any) -> None:
+    """Judge stored messages by id. No ids: the canary, which proves that a worker works."""
+    if ids == []:
+        metrics.CANARY.set(time.time())
+        return
+    if isinstance(ids, list) and len(ids) <= MOST_IDS:
+        judge(deps(), [one for one in ids if isinstance(one, int) and not isinstance(one, bool)])
