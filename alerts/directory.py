@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
-from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, pool
-from alerts.routing import Covering, Directory, Person
+from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, Orderer, pool
+from alerts.routing import Covering, Directory, Person, Router
 from alerts.tables import COVER, POOL, POOL_MEMBER, RECIPIENT
 
 
@@ -32,6 +32,20 @@ def load(
     people = {a for a in everybody if not a.is_pool}
     known = [*_people(connection, people, push), *_pools(connection, everybody - people, push)]
     return Directory({p.address: p for p in known}, covers, fallback)
+
+
+def router(
+    connection: Connection,
+    orderers: Mapping[str, Orderer],
+    addressees: Iterable[Address],
+    *,
+    now: datetime,
+    push: Sequence[str] = (),
+    fallback: Address = UNADDRESSED,
+) -> Router:
+    """Routing for one judging: `orderers` by result key, `addressees` of the episodes there are already."""
+    asked = {*addressees, *(o.address for o in orderers.values())}
+    return Router(orderers, load(connection, asked, push=push, fallback=fallback), now)
 
 
 def audience(connection: Connection, address: Address, now: datetime) -> frozenset[Address]:

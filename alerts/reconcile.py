@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from alerts.people import Address
-from alerts.routing import Addressee, Router
+from alerts.routing import Addressee, Lane, Router
 from alerts.states import OPEN, State, Step
 from rules.facts import Unusable
 from rules.findings import (
@@ -112,8 +112,8 @@ class Episode:
 class Decision:
     """One decision. `step` is None when nothing is written; `addressees` are the new ones, owner first.
 
-    `tell` is everybody to be told now, on their own channels; `tell_carried` tells on each channel that has
-    carried the alert already. `severity` is the alert's after the decision.
+    `tell` is by whom and which channels it is told now; `tell_carried` adds each that has carried the alert
+    already. `severity` is the alert's after the decision.
     """
 
     action: Action
@@ -124,7 +124,7 @@ class Decision:
     episode: Episode | None = None
     step: Step | None = None
     addressees: tuple[Addressee, ...] = ()
-    tell: tuple[Address, ...] = ()
+    tell: tuple[Lane, ...] = ()
     tell_carried: bool = False
     superseded_by: str | None = None
 
@@ -234,7 +234,7 @@ def _of_new(answer: _Answer, router: Router) -> Decision:
         episode=answer.last,
         step=Step.RAISE,
         addressees=addressees,
-        tell=_addresses(addressees),
+        tell=router.lanes(_addresses(addressees), judged.severity),
     )
 
 
@@ -256,12 +256,13 @@ def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
     joining = joins(judged.evidence, alerted.evidence)
     new = tuple(a for a in router.of_joining(joining) if a.address not in alerted.addressees)
     if judged.severity.rank < alerted.severity.rank:
-        everybody = (*alerted.addressees, *_addresses(new))
-        return _update(answer, alerted, Step.WORSEN, Reason.SEVERITY_ROSE, new, everybody)
+        tell = router.lanes((*alerted.addressees, *_addresses(new)), judged.severity)
+        return _update(answer, alerted, Step.WORSEN, Reason.SEVERITY_ROSE, new, tell)
+    tell = router.lanes(_addresses(new), alerted.severity)
     if is_corrected(judged.evidence, alerted.evidence, answer.dropped):
-        return _update(answer, alerted, Step.AMEND, Reason.EVIDENCE_CORRECTED, new, _addresses(new))
+        return _update(answer, alerted, Step.AMEND, Reason.EVIDENCE_CORRECTED, new, tell)
     if new:
-        return _update(answer, alerted, Step.JOIN, Reason.RECIPIENT_JOINED, new, _addresses(new))
+        return _update(answer, alerted, Step.JOIN, Reason.RECIPIENT_JOINED, new, tell)
     if joining:
         return _update(answer, alerted, Step.JOIN, Reason.EVIDENCE_JOINED)
     return _leave(Reason.UNCHANGED, answer)
@@ -273,7 +274,7 @@ def _update(
     step: Step,
     reason: Reason,
     new: tuple[Addressee, ...] = (),
-    tell: tuple[Address, ...] = (),
+    tell: tuple[Lane, ...] = (),
 ) -> Decision:
     """Severity never falls in silence: only an amendment, which is told, may lower it."""
     amended = step is Step.AMEND

@@ -69,6 +69,14 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """One recipient by one channel; what one patient's lane carries is kept in order."""
+
+    address: Address
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Router:
     """Routing for one judging: who ordered which result, the directory, and the moment."""
 
@@ -93,8 +101,11 @@ class Router:
                 found.setdefault(addressee.address, addressee)
         return tuple(found.values())
 
-    def channels(self, address: Address, severity: Severity) -> tuple[str, ...]:
-        """The inbox always; the others only for what is worth pushing (design decision 15)."""
+    def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
+        """By which channels to tell them: the inbox always, the others only what is not low."""
+        return tuple(Lane(a, channel) for a in addresses for channel in self._channels(a, severity))
+
+    def _channels(self, address: Address, severity: Severity) -> tuple[str, ...]:
         person = self.directory.people.get(address)
         if person is None or severity is Severity.LOW:
             return (INBOX,)

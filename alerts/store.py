@@ -1,7 +1,7 @@
-"""Writing what was decided: alerts, their events, follow-ups and deliveries, all in the caller's transaction.
+"""Writing what was decided: alerts, events, follow-ups and deliveries, all in the caller's transaction.
 
-The caller's transaction is conditional on the patient's version; what a person did to an alert meanwhile is seen
-by `moved`. Decisions come from `alerts.reconcile`; reading alerts is `alerts.reading`.
+That transaction is conditional on the patient's version; what a person did to an alert meanwhile is seen by
+`moved`. Decisions come from `alerts.reconcile`; reading alerts is `alerts.reading`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alerts import follow_up
 from alerts.follow_up import Arrival
 from alerts.people import Address, ferrule
 from alerts.reconcile import Action, Decision, Episode, joins
-from alerts.routing import Addressee, Router
+from alerts.routing import Addressee
 from alerts.snapshot import (
     Document,
     evidence_documents,
@@ -30,7 +30,7 @@ from alerts.snapshot import (
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, Taken, start, take
 from alerts.tables import ADDRESSEE, ALERT
-from alerts.telling import Lane, News, carried_by, enqueue
+from alerts.telling import News, carried_by, enqueue
 from rules.findings import Judgment, RuleJudgment, Severity
 
 RECONCILER = ferrule("reconcile")
@@ -55,7 +55,6 @@ class _Judging:
     patient_id: int
     evaluation_id: int | None
     judgment: Judgment
-    router: Router
     received_at: datetime | None
     now: datetime
 
@@ -93,7 +92,6 @@ def apply(
     evaluation_id: int | None,
     decisions: Sequence[Decision],
     judgment: Judgment,
-    router: Router,
     now: datetime,
     received_at: datetime | None = None,
     arrivals: Sequence[Arrival] = (),
@@ -102,7 +100,7 @@ def apply(
 
     Raises Conflict or IntegrityError when an alert moved since it was read: roll back and judge again.
     """
-    judging = _Judging(connection, patient_id, evaluation_id, judgment, router, received_at, now)
+    judging = _Judging(connection, patient_id, evaluation_id, judgment, received_at, now)
     news = [told for d in decisions if d.step for told in _write(judging, d)]
     follow_up.arrived(connection, patient_id, arrivals, now)
     deliveries = enqueue(connection, patient_id, [n for n in news if n.lanes], received_at)
@@ -124,9 +122,8 @@ def _write(judging: _Judging, decision: Decision) -> list[News]:
     else:
         raise ValueError(f"decision: expected a judgment or an episode to {decision.step}")
     address(judging.connection, taken.alert_id, decision.addressees, judging.now)
-    lanes = lanes_to(judging.router, decision.tell, decision.severity)
-    if decision.tell_carried:
-        lanes = (*carried_by(judging.connection, taken.alert_id), *lanes)
+    carried = carried_by(judging.connection, taken.alert_id) if decision.tell_carried else ()
+    lanes = (*carried, *decision.tell)
     return [News(taken, decision.severity, headline, lanes)]
 
 
@@ -206,11 +203,6 @@ def _headline(judging: _Judging, decision: Decision) -> str:
     )
     headline: str = judging.connection.execute(kept).scalar_one()
     return headline
-
-
-def lanes_to(router: Router, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
-    """Every channel of everybody who is to be told."""
-    return tuple(Lane(a, channel) for a in addresses for channel in router.channels(a, severity))
 
 
 def address(connection: Connection, alert_id: int, addressees: Iterable[Addressee], now: datetime) -> None:

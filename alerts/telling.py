@@ -15,17 +15,10 @@ from sqlalchemy import Connection, insert, select
 
 from alerts.leases import PENDING, database_now
 from alerts.people import Address
+from alerts.routing import Lane
 from alerts.steps import Taken
 from alerts.tables import DELIVERY, NOTICE
 from rules.findings import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One recipient by one channel; a lane of one patient is kept in order."""
-
-    address: Address
-    channel: str
 
 
 @dataclass(frozen=True, slots=True)
