@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "db": ("worker.verbs.db", "The database's schema."),
     "doctor": ("worker.verbs.doctor", "Is every part reachable, every setting sane?"),
     "demo": ("worker.verbs.demo", "A synthetic day through the real thing."),
+    "docs": ("worker.verbs.docs", "Write the generated pages (for developers)."),
     "bench": ("worker.verbs.bench", "Figures beside their yardsticks."),
 }
 """Verb → its module, which offers `app` (a Typer), and its line of help."""

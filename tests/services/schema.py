@@ -1,11 +1,9 @@
 """Ferrule's tables in an empty database, and an engine on it: as the program itself makes them."""
 
-import importlib
-
 from sqlalchemy import Engine
-from sqlmodel import SQLModel
 
 from worker.database import make_engine
+from worker.schema import upgrade
 
 
 def open_engine(url: str) -> Engine:
@@ -14,9 +12,7 @@ def open_engine(url: str) -> Engine:
 
 
 def migrate(url: str) -> None:
-    """All tables of `alerts` and `worker`."""
-    for module in ("alerts.tables", "worker.tables"):
-        importlib.import_module(module)
+    """All tables of `alerts` and `worker`, by the migrations."""
     engine = open_engine(url)
-    SQLModel.metadata.create_all(engine)
+    upgrade(engine)
     engine.dispose()

@@ -8,26 +8,19 @@ from typing import Annotated
 import typer
 
 import worker
+from worker.failures import NO, USAGE, Failure
 from worker.generated_pages import PAGES
 
-
-def _place() -> Path:
-    place = Path(worker.__file__).parents[1] / "deploy" / "docs"
-    if not place.is_dir():
-        typer.echo("ferrule docs works in a checkout of the repository: deploy/docs/ is not here", err=True)
-        raise typer.Exit(2)
-    return place
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command()
 def docs(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 if a page is stale.")
     ] = False,
 ) -> None:
-    """Write the pages of deploy/docs that are generated from the code.
-
-    Example: ferrule docs --check
-    """
+    """Write the generated pages (for developers). Example: ferrule docs --check"""
     place, stale = _place(), []
     for name, page in PAGES.items():
         path, text = place / name, page()
@@ -37,5 +30,11 @@ def docs(
         if not check:
             path.write_text(text, encoding="utf-8")
     if check and stale:
-        typer.echo(f"stale: {', '.join(stale)}; run make pages", err=True)
-        raise typer.Exit(1)
+        raise Failure(f"stale: {', '.join(stale)}; run make pages", NO)
+
+
+def _place() -> Path:
+    place = Path(worker.__file__).parents[1] / "deploy" / "docs"
+    if not place.is_dir():
+        raise Failure("this works in a checkout of the repository: deploy/docs/ is not here", USAGE)
+    return place
