@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from rules.analytes import Analyte, analyte_by_loinc, loinc_check_digit_ok
 from rules.reading import Reading, Refusal, read
 
+from rules.analytes import Analyte, analyte_by_loinc, loinc_check_digit_ok, why_unmapped
 from rules.facts import Result, Status, Unusable
 from worker.intake.code_systems import LOINC, system_uri
 from worker.intake.event import ResultItem
@@ -94,7 +94,11 @@ def _meaning(item: ResultItem) -> _Meaning:
     if not loinc_check_digit_ok(code):
         return _Meaning(None, None, "the LOINC check digit is wrong")
     known = analyte_by_loinc(code)
-    return _Meaning(*known) if known else _Meaning(None, None, f"no analyte for LOINC {code}")
+    return (
+        _Meaning(*known)
+        if known
+        else _Meaning(None, None, why_unmapped(code) or f"no analyte for LOINC {code}")
+    )
 
 
 def _status(text: str | None) -> Status:

@@ -1,0 +1,46 @@
+"""HL7's "final, value not sent again" (OBX-11 U): the version takes the value of the newest one that had it.
+
+Works on all stored versions, so that the order in which they arrived makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from rules.facts import Result
+from rules.history import version_order
+from worker.intake.result_facts import STATUS_ONLY_DETAIL
+
+
+def with_values(results: Iterable[Result]) -> tuple[Result, ...]:
+    """The versions, each bare change of status filled in from a version of the same result.
+
+    It counts from when both were known. One without a version to fill it in stays what it is: not numeric.
+    """
+    given = tuple(results)
+    bare = [result for result in given if result.detail == STATUS_ONLY_DETAIL]
+    if not bare:
+        return given
+    valued: dict[str, list[Result]] = defaultdict(list)
+    for result in given:
+        if result.detail != STATUS_ONLY_DETAIL:
+            valued[result.key].append(result)
+    filled = {
+        id(change): _filled(change, max(valued[change.key], key=version_order))
+        for change in bare
+        if valued[change.key]
+    }
+    return tuple(filled.get(id(result), result) for result in given)
+
+
+def _filled(change: Result, version: Result) -> Result:
+    return replace(
+        version,
+        status=change.status,
+        effective_at=version.effective_at or change.effective_at,
+        issued_at=change.issued_at or version.issued_at,
+        known_at=max(change.known_at, version.known_at),
+        arrival=max(change.arrival, version.arrival),
+    )

@@ -1,0 +1,97 @@
+"""`ferrule submit`: store the messages in files, then ring the doorbell. Judging is the workers'.
+
+What cannot be read is one line on stderr and, where its bytes could be told apart from the rest, a message in
+quarantine; the exit code is then 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from worker.accepting import Inbound, Outcome, accept
+from worker.composition import Deps, build
+from worker.failures import USAGE
+from worker.intake.decode import envelope_of
+from worker.intake.files import Format, Piece, read_pieces
+from worker.intake.unreadable import Unreadable
+from worker.settings import read_settings
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+UNNAMED_SOURCE = "urn:ferrule:file"
+BATCH = 200
+
+
+@app.command()
+def submit_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Events or HL7 v2; '-' is stdin.")],
+    format: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.AUTO,
+) -> None:
+    """Store messages from files and put them on the queue.
+
+    Example: ferrule submit day.ndjson results.hl7
+    """
+    deps = build(read_settings())
+    counts: Counter[str] = Counter()
+    with _progress(files) as progress:
+        task = progress.add_task("submit", total=_total_bytes(files))
+        pieces = read_pieces(files, format, lambda size: progress.advance(task, size))
+        messages = (message for piece in pieces if (message := _message(piece, counts)))
+        while batch := list(itertools.islice(messages, BATCH)):
+            _store(deps, batch, counts)
+    typer.echo(", ".join(f"{outcome.value} {counts[outcome]}" for outcome in Outcome))
+    if counts["unreadable"]:
+        raise typer.Exit(USAGE)
+
+
+def inbound_of(piece: Piece) -> Inbound:
+    """The message to store for some bytes of a file, set aside with its reason when it has no envelope."""
+    try:
+        envelope = envelope_of(piece.format, piece.raw)
+    except Unreadable as why:
+        message_id = hashlib.sha256(piece.raw).hexdigest()
+        reason = (why.reason.value, why.place, why.remedy)
+        return Inbound(UNNAMED_SOURCE, message_id, piece.format, piece.raw, reason)
+    return Inbound(envelope.source, envelope.message_id, piece.format, piece.raw)
+
+
+def _message(piece: Piece | Unreadable, counts: Counter[str]) -> Inbound | None:
+    """The message to store, telling what could not be read."""
+    if isinstance(piece, Unreadable):
+        counts["unreadable"] += 1
+        typer.echo(f"ferrule: {piece}", err=True)
+        return None
+    message = inbound_of(piece)
+    if message.unreadable is not None:
+        counts["unreadable"] += 1
+        reason, place, remedy = message.unreadable
+        where = f"{piece.place}: {place}" if place else piece.place
+        typer.echo(f"ferrule: {where}: {reason}: {remedy}", err=True)
+    return message
+
+
+def _store(deps: Deps, batch: Sequence[Inbound], counts: Counter[str]) -> None:
+    receipts = accept(deps.engine, batch)
+    counts.update(receipt.outcome for receipt in receipts)
+    deps.publish([receipt.message for receipt in receipts if receipt.judge])
+
+
+def _total_bytes(files: Sequence[Path]) -> int | None:
+    """What there is to read; None when some of it cannot be known beforehand."""
+    return sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None
+
+
+def _progress(files: Sequence[Path]) -> Progress:
+    """A bar on a terminal; nothing anywhere else."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
