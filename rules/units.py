@@ -1,6 +1,6 @@
 """Units that are believed: an allow-list of spellings, each an exact multiple of its dimension's base unit.
 
-A unit that is not listed in library/readings/units.yaml is not a unit. Nothing here knows analytes: crossing from
+A unit that is not listed in library/units.yaml is not a unit. Nothing here knows analytes: crossing from
 one dimension to another (pmol/L to pg/mL) needs a molar mass and is `rules.analytes`' business.
 """
 
@@ -49,7 +49,7 @@ def _spellings(dimension: str, listed: list[dict[str, Any]]) -> Iterator[tuple[s
 
 def _load() -> Iterator[tuple[str, Unit]]:
     seen: dict[str, Unit] = {}
-    for dimension, content in read_library("readings", "units.yaml").items():
+    for dimension, content in read_library("units.yaml").items():
         for text, unit in _spellings(dimension, content["units"]):
             if seen.setdefault(text, unit) != unit:
                 raise ValueError(f"units.yaml: {text!r} is both {seen[text].code} and {unit.code}")
@@ -60,6 +60,6 @@ UNITS: Mapping[str, Unit] = MappingProxyType(dict(_load()))
 """Every accepted spelling (spaces dropped, u for micro, L for the liter) and its unit."""
 
 BASE_UNIT: Mapping[str, str] = MappingProxyType(
-    {dimension: content["base"] for dimension, content in read_library("readings", "units.yaml").items()}
+    {dimension: content["base"] for dimension, content in read_library("units.yaml").items()}
 )
 """The base unit of each dimension: what a factor of 1 stands for."""

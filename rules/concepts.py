@@ -1,0 +1,214 @@
+"""Concepts: which codes and names on a patient's lists, or words in notes, mean the same to a rule.
+
+The data is library/concepts/*.yaml. A concept says what a record means and whether a resolved one counts;
+when it counts (look-backs, courses) is up to `rules.courses` and the rule files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import translate
+from types import MappingProxyType
+from typing import Any
+
+from rules.analytes import CATALOGUE
+from rules.facts import Record, RecordKind
+from rules.library_files import library_names, read_library
+
+NOTE = "note"
+_SYSTEMS: Mapping[str, tuple[str, ...]] = {
+    "icd10": ("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10"),
+    "icd10pcs": ("http://www.cms.gov/Medicare/Coding/ICD10", "http://hl7.org/fhir/sid/icd-10-pcs"),
+    "snomed": ("http://snomed.info/sct",),
+    "rxnorm": ("http://www.nlm.nih.gov/research/umls/rxnorm",),
+    "atc": ("http://www.whocc.no/atc",),
+    "cpt": ("http://www.ama-assn.org/go/cpt",),
+    "unii": ("http://fdasis.nlm.nih.gov",),
+}
+_SYSTEM_OF = {uri: short for short, uris in _SYSTEMS.items() for uri in uris}
+_LOINC = "http://loinc.org"
+_RESOLVED = frozenset({"resolved", "inactive", "remission"})
+_NEVER_A_FACT = frozenset({"entered-in-error", "refuted", "not-taken", "draft", "not-done"})
+
+
+class Resolved(StrEnum):
+    """Whether a resolved or inactive condition still counts; Z codes tell of the past, so they do."""
+
+    Z_CODES = "z-codes"
+    COUNTS = "counts"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class CodePattern:
+    """Codes of one system: a range by leading characters (`low`..`high`), or all that fit `glob`."""
+
+    system: str
+    text: str
+    low: str = ""
+    high: str = ""
+    glob: re.Pattern[str] | None = None
+
+    def fits(self, system: str, code: str) -> bool:
+        """Whether the code, in the plain form of `_plain_code`, is one of them."""
+        if system != self.system:
+            return False
+        if self.glob is not None:
+            return self.glob.match(code) is not None
+        return self.low <= code[: len(self.low)] <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One meaning. `kind` is a record kind or "note"; `parts` are concepts that belong to it whole.
+
+    `checked` (primary, secondary, no) tells how sure the least sure of its codes is; `source` says of what.
+    """
+
+    name: str
+    kind: str
+    display: str
+    codes: tuple[CodePattern, ...]
+    exceptions: tuple[CodePattern, ...]
+    name_pattern: re.Pattern[str] | None
+    resolved: Resolved
+    parts: tuple[Concept, ...]
+    checked: str
+    source: str
+    example: tuple[str, str, str]
+
+    @property
+    def include_resolved(self) -> bool:
+        """Whether resolved and inactive entries count whatever their code (parts have their own say)."""
+        return self.resolved is Resolved.COUNTS
+
+    def counts(self, record: Record) -> bool:
+        """Whether the record means this, and its status lets it count."""
+        if self._means(record) and self._status_counts(record):
+            return True
+        return any(part.counts(record) for part in self.parts)
+
+    def _means(self, record: Record) -> bool:
+        system = _SYSTEM_OF.get(record.system, record.system)
+        code = _plain_code(system, record.code)
+        if any(p.fits(system, code) for p in self.exceptions):
+            return False
+        named = self.name_pattern is not None and self.name_pattern.search(record.name) is not None
+        return named or any(p.fits(system, code) for p in self.codes)
+
+    def _status_counts(self, record: Record) -> bool:
+        if record.status in _NEVER_A_FACT:
+            return False
+        if record.kind is not RecordKind.CONDITION or record.status not in _RESOLVED:
+            return True
+        past = _SYSTEM_OF.get(record.system) == "icd10" and record.code.upper().startswith("Z")
+        return self.resolved is Resolved.COUNTS or (past and self.resolved is Resolved.Z_CODES)
+
+
+def matches(concept: Concept, record: Record) -> bool:
+    """Whether the record is of the concept's kind, means it, and may count by its status."""
+    return record.kind == concept.kind and concept.counts(record)
+
+
+def note_matches(concept: Concept, notes: Iterable[str]) -> bool:
+    """Whether any of a result's notes says what a note concept looks for."""
+    pattern = concept.name_pattern
+    return pattern is not None and any(pattern.search(note) for note in notes)
+
+
+def route_class(record: Record) -> str:
+    """`injection` for an injecting route or an injection product, else `oral` (no route included)."""
+    by_route = _INJECTING.search(record.route or "") is not None
+    return "injection" if by_route or CONCEPTS["injection_product"].counts(record) else "oral"
+
+
+def order_matches_analyte(record: Record, analyte: str) -> bool:
+    """Whether an order asks for the analyte: by its LOINC codes, a panel that holds it, or its name."""
+    entry = CATALOGUE[analyte]
+    if record.kind is not RecordKind.ORDER:
+        return False
+    if record.system == _LOINC and (record.code in entry.loinc or record.code in entry.panels):
+        return True
+    return entry.ordered_as is not None and entry.ordered_as.search(record.name) is not None
+
+
+_INJECTING = re.compile(
+    r"inject|\bi\.?m\b|intramuscular|\bs\.?c\b|subcut|\bi\.?v\b|intravenous|parenteral", re.IGNORECASE
+)
+
+
+def _plain_code(system: str, code: str) -> str:
+    plain = code.strip().upper()
+    return plain.replace(".", "") if system == "icd10" else plain
+
+
+# ── reading the library ──────────────────────────────────────────────────────────────────────────────
+
+
+def _pattern(system: str, text: str) -> CodePattern:
+    plain = _plain_code(system, text)
+    if bounds := re.fullmatch(r"(\w+)-(\w+)", plain):
+        return CodePattern(system, text, low=bounds[1], high=bounds[2])
+    if system == "icd10" and not plain.endswith("*"):
+        plain += "*"
+    return CodePattern(system, text, glob=re.compile(translate(plain)))
+
+
+def _patterns(by_system: Mapping[str, Iterable[str]]) -> tuple[CodePattern, ...]:
+    unknown = by_system.keys() - _SYSTEMS.keys()
+    if unknown:
+        raise ValueError(f"concepts: unknown code systems {sorted(unknown)}")
+    return tuple(_pattern(system, text) for system, texts in by_system.items() for text in texts)
+
+
+def _example(entry: Mapping[str, Any], codes: tuple[CodePattern, ...]) -> tuple[str, str, str]:
+    """System, code and name of a made-up record that means the concept (cases and docs use it)."""
+    if "example" in entry:
+        return "", "", entry["example"]
+    plain = next((p for p in codes if re.fullmatch(r"[\w.]+[*-]?\w*", p.text)), None)
+    if plain is None:
+        return "", "", entry["display"]
+    code = plain.text.rstrip("*") if plain.glob else plain.text.split("-")[0]
+    return _SYSTEMS[plain.system][0], code, entry["display"]
+
+
+def _concept(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Concept:
+    entry = entries[name]
+    names = entry.get("names")
+    codes = _patterns(entry.get("codes", {}))
+    parts = tuple(_concept(part, entries) for part in entry.get("includes", ()))
+    return Concept(
+        name=name,
+        kind=entry["kind"] if entry["kind"] == NOTE else RecordKind(entry["kind"]),
+        display=entry["display"],
+        codes=codes,
+        exceptions=_patterns(entry.get("except", {})),
+        name_pattern=re.compile(names, re.IGNORECASE) if names else None,
+        resolved=Resolved(entry.get("resolved", "z-codes")),
+        parts=parts,
+        checked=entry["checked"],
+        source=entry["source"],
+        example=_example(entry, codes) if codes or names else parts[0].example,
+    )
+
+
+def _entries() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    seen: set[str] = set()
+    for file in library_names("concepts"):
+        for name, entry in read_library("concepts", file).items():
+            if name in seen:
+                raise ValueError(f"concepts/{file}: {name} is there twice")
+            seen.add(name)
+            yield name, entry
+
+
+def _load() -> dict[str, Concept]:
+    entries = dict(_entries())
+    return {name: _concept(name, entries) for name in entries}
+
+
+CONCEPTS: Mapping[str, Concept] = MappingProxyType(_load())
+"""Every concept by its name."""
