@@ -1,0 +1,283 @@
+"""Shapes to nodes: conditions parsed, every name checked, each error with its file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from rules import nodes
+from rules.analytes import CATALOGUE
+from rules.concepts import CONCEPTS
+from rules.facts import Sex
+from rules.findings import RuleStatus, Severity
+from rules.limits import Row, Table
+from rules.rule import Case, Cased, Expected, Rule
+from rules.shape import (
+    BlockShape,
+    CaseShape,
+    ConditionShape,
+    RowShape,
+    RuleFileShape,
+    RuleShape,
+    SayShape,
+    SeverityShape,
+    TableShape,
+)
+from rules.syntax import BadExpression, limit, parse_leaf, parse_selection
+from rules.yaml_source import Path_, Source
+
+MAX_DEPTH = 8
+MAX_LEAVES = 200
+_TRIMESTER = {"first": 1, "second": 2, "third": 3, "weeks unknown": 0, "any": None, None: None}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names an expression may use besides analytes and concepts."""
+
+    definitions: frozenset[str]
+    selections: frozenset[str]
+    tables: frozenset[str]
+
+
+class Builder:
+    """Builds the parts of one file; raises `BadFile` pointing at the line that is wrong."""
+
+    def __init__(self, source: Source, known: Known) -> None:
+        self.source = source
+        self.known = known
+
+    # ── conditions ───────────────────────────────────────────────────────────────────────────────────
+
+    def condition(self, shape: ConditionShape, path: Path_, depth: int = 0) -> nodes.Condition:
+        """The condition a shape means.
+
+        Raises:
+            BadFile: an expression outside the language, an unknown name, or nesting deeper than 8.
+        """
+        if depth > MAX_DEPTH:
+            raise self.source.error(path, f"conditions nest deeper than {MAX_DEPTH}; name a part as a definition")
+        if isinstance(shape, str):
+            return self.leaf(shape, path)
+        parts = [*self._block(shape, path, depth)]
+        if not parts:
+            raise self.source.error(path, "an empty condition; give all, any, none or at_least")
+        return parts[0] if len(parts) == 1 else nodes.All(tuple(parts))
+
+    def _block(self, shape: BlockShape, path: Path_, depth: int) -> Iterator[nodes.Condition]:
+        joins: tuple[tuple[str, Callable[[tuple[nodes.Condition, ...]], nodes.Condition]], ...] = (
+            ("all", nodes.All),
+            ("any", nodes.Any),
+            ("none", nodes.NoneOf),
+        )
+        for key, join in joins:
+            if (shapes := getattr(shape, key)) is not None:
+                yield join(self._parts(shapes, (*path, key), depth))
+        if shape.at_least is not None:
+            parts = self._parts(shape.at_least.of, (*path, "at_least", "of"), depth)
+            if shape.at_least.n > len(parts):
+                raise self.source.error((*path, "at_least"), f"asks for {shape.at_least.n} of {len(parts)}")
+            yield nodes.AtLeast(shape.at_least.n, parts)
+
+    def _parts(self, shapes: Sequence[ConditionShape], path: Path_, depth: int) -> tuple[nodes.Condition, ...]:
+        return tuple(self.condition(s, (*path, i), depth + 1) for i, s in enumerate(shapes))
+
+    def leaf(self, text: str, path: Path_) -> nodes.Leaf:
+        """The leaf an expression means, its names checked."""
+        try:
+            leaf = parse_leaf(text)
+        except BadExpression as error:
+            raise self.source.error(path, str(error)) from None
+        for problem in unknown_names(leaf, self.known):
+            raise self.source.error(path, problem)
+        return leaf
+
+    def selection(self, text: str, path: Path_) -> nodes.Selection:
+        """The selection an expression means."""
+        try:
+            return parse_selection(text)
+        except BadExpression as error:
+            raise self.source.error(path, str(error)) from None
+
+    # ── tables ───────────────────────────────────────────────────────────────────────────────────────
+
+    def table(self, name: str, shape: TableShape, path: Path_) -> Table:
+        """A limit table."""
+        rows = tuple(self._row(row, (*path, "rows", i)) for i, row in enumerate(shape.rows))
+        return Table(name, shape.analyte, rows)
+
+    def _row(self, shape: RowShape, path: Path_) -> Row:
+        try:
+            limits = tuple(limit(*part.split()) for part in shape.limit.split(" | "))
+        except (BadExpression, TypeError) as error:
+            raise self.source.error(path, f"limit '{shape.limit}' is not 'NUMBER UNIT': {error}") from None
+        return Row(
+            limits,
+            Sex(shape.sex) if shape.sex else None,
+            _months(shape.from_),
+            _months(shape.below),
+            _TRIMESTER[shape.pregnant],
+            shape.pregnant == "any",
+            shape.source,
+        )
+
+    # ── rules ────────────────────────────────────────────────────────────────────────────────────────
+
+    def rule(self, file: RuleFileShape, shape: RuleShape, path: Path_) -> Rule:
+        """One rule of a file."""
+        return Rule(
+            id=shape.id,
+            version=shape.version,
+            status=RuleStatus(shape.status),
+            topic=file.topic,
+            owner=file.owner,
+            review_by=file.review_by,
+            rationale=shape.rationale or "",
+            severities=self._severities(shape.severity, (*path, "severity")),
+            headlines=self._said(shape.headline, (*path, "headline")),
+            texts=self._said(shape.text, (*path, "text")),
+            when=self._bounded(self.condition(shape.when, (*path, "when")), (*path, "when")),
+            hold=None if shape.hold is None else self.condition(shape.hold, (*path, "hold")),
+            hold_because=shape.hold_because or "held by the rule",
+            yields_to=tuple(shape.yields_to),
+            annotates=tuple(shape.annotates),
+            rearm_after=_days(shape.rearm.after),
+            actions=self._actions(shape, (*path, "actions")),
+            follow_up=self._follow_up(shape, (*path, "follow_up")),
+            sources=tuple(shape.sources),
+            cases=tuple(self._case(c, (*path, "cases", i)) for i, c in enumerate(shape.cases)),
+            file=self.source.file,
+            line=self.source.line(path),
+        )
+
+    def _bounded(self, condition: nodes.Condition, path: Path_) -> nodes.Condition:
+        if sum(1 for _ in leaves(condition)) > MAX_LEAVES:
+            raise self.source.error(path, f"more than {MAX_LEAVES} conditions; split the rule")
+        return condition
+
+    def _when(self, shape: ConditionShape | None, path: Path_) -> nodes.Condition | None:
+        return None if shape is None else self.condition(shape, (*path, "when"))
+
+    def _severities(self, shape: str | list[SeverityShape], path: Path_) -> tuple[Cased[Severity], ...]:
+        if isinstance(shape, str):
+            return (Cased(Severity(shape)),)
+        cased = [Cased(Severity(s.severity), self._when(s.when, (*path, i))) for i, s in enumerate(shape)]
+        return self._closed(cased, path, "severity")
+
+    def _said(self, shape: str | list[SayShape], path: Path_) -> tuple[Cased[str], ...]:
+        if isinstance(shape, str):
+            return (Cased(shape),)
+        return self._closed([Cased(s.say, self._when(s.when, (*path, i))) for i, s in enumerate(shape)], path, "say")
+
+    def _closed(self, cased: list[Cased[T]], path: Path_, what: str) -> tuple[Cased[T], ...]:
+        """Only the last case may be, and must be, without a `when`."""
+        if cased[-1].when is not None or any(c.when is None for c in cased[:-1]):
+            raise self.source.error(path, f"the last {what}, and only it, must be without a 'when'")
+        return tuple(cased)
+
+    def _actions(self, shape: RuleShape, path: Path_) -> tuple[Cased[str], ...]:
+        return tuple(
+            Cased(a) if isinstance(a, str) else Cased(a.do, self._when(a.when, (*path, i)))
+            for i, a in enumerate(shape.actions)
+        )
+
+    def _follow_up(self, shape: RuleShape, path: Path_) -> tuple[Expected, ...]:
+        return tuple(
+            Expected(f.expect, _days(f.within), self._when(f.when, (*path, i)))
+            for i, f in enumerate(shape.follow_up)
+        )
+
+    def _case(self, shape: CaseShape, path: Path_) -> Case:
+        missing = None if shape.missing is None else tuple(shape.missing)
+        line = self.source.line(path)
+        return Case(shape.name, shape.given, shape.expect, line, shape.severity, shape.headline, missing)
+
+
+def leaves(condition: nodes.Condition) -> Iterator[nodes.Leaf]:
+    """Every leaf of a condition, definitions not entered."""
+    match condition:
+        case nodes.All(parts=parts) | nodes.Any(parts=parts) | nodes.NoneOf(parts=parts):
+            for part in parts:
+                yield from leaves(part)
+        case nodes.AtLeast(parts=parts):
+            for part in parts:
+                yield from leaves(part)
+        case _:
+            yield condition
+
+
+def selections_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection]:
+    """The selections a leaf looks at, its anchors' included."""
+    match leaf:
+        case nodes.Difference():
+            tops = [leaf.minuend, leaf.subtrahend]
+        case nodes.Measured() | nodes.Counted() | nodes.Preceded() | nodes.Known():
+            tops = [leaf.selection]
+        case _:
+            tops = []
+    for top in tops:
+        if isinstance(top, nodes.Selection):
+            yield top
+            yield from _anchored(top.window)
+    if isinstance(leaf, nodes.OnRecord):
+        yield from _anchored(leaf.window)
+
+
+def _anchored(window: nodes.Window) -> Iterator[nodes.Selection]:
+    for anchor in window.anchors:
+        if isinstance(anchor.point, nodes.Selection):
+            yield anchor.point
+            yield from _anchored(anchor.point.window)
+
+
+def points_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection | nodes.RecordPoint | nodes.NamedPoint]:
+    """Everything a leaf's windows are anchored to, and the names a difference takes."""
+    if isinstance(leaf, nodes.OnRecord):
+        yield from (a.point for a in leaf.window.anchors)
+    for selection in selections_of(leaf):
+        yield from (a.point for a in selection.window.anchors)
+    if isinstance(leaf, nodes.Difference):
+        yield from (p for p in (leaf.minuend, leaf.subtrahend) if isinstance(p, nodes.NamedPoint))
+
+
+def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
+    """One line for each name in the leaf that nothing defines."""
+    for selection in selections_of(leaf):
+        if selection.analyte not in CATALOGUE and selection.analyte not in known.selections:
+            yield f"unknown analyte '{selection.analyte}'; `ferrule rules analytes` lists them"
+    for point in points_of(leaf):
+        if isinstance(point, nodes.NamedPoint) and point.name not in known.selections | CATALOGUE.keys():
+            yield f"unknown analyte or selection '{point.name}'"
+        if isinstance(point, nodes.RecordPoint) and point.concept not in CONCEPTS:
+            yield f"unknown concept '{point.concept}'; concepts live in rules/library/concepts"
+    match leaf:
+        case nodes.OnRecord(kind=kind, concept=name):
+            if name not in CONCEPTS:
+                yield f"unknown concept '{name}'; concepts live in rules/library/concepts"
+            elif CONCEPTS[name].kind != kind:
+                yield f"'{name}' is a {CONCEPTS[name].kind} concept, not a {kind}"
+        case nodes.Ref(name=name) if name not in known.definitions:
+            yield f"unknown definition '{name}'; definitions live in rules/library/definitions.yaml"
+        case nodes.Unsettled(definition=name) if name not in known.definitions:
+            yield f"unknown definition '{name}'"
+        case nodes.Ordered(analyte=name) if name not in CATALOGUE:
+            yield f"unknown analyte '{name}'"
+        case nodes.Measured(test=nodes.BeyondTable(table=name)) if name not in known.tables:
+            yield f"unknown limit table '{name}'"
+        case nodes.Measured(test=nodes.Noted(concept=name)) if name not in CONCEPTS:
+            yield f"unknown note concept '{name}'"
+
+
+def _months(age: str | None) -> int | None:
+    if age is None:
+        return None
+    number, unit = age.split()
+    return int(number) * (12 if unit == "y" else 1)
+
+
+def _days(text: str) -> timedelta:
+    return timedelta(days=int(text.split()[0]))

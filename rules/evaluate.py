@@ -1,0 +1,335 @@
+"""The reference evaluator: what each node of `rules.nodes` means, said as plainly as possible.
+
+It is the judge of any faster one. It decides truth, evidence, what was not on record and what one more test would
+settle; holds, precedence and words are `rules.judging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import singledispatchmethod
+
+from rules import nodes
+from rules.answers import (
+    NOTHING,
+    Answer,
+    all_answers,
+    any_answer,
+    at_least_answers,
+    leaf,
+    no_answer,
+    renamed,
+)
+from rules.concepts import CONCEPTS, note_matches, order_matches_analyte
+from rules.courses import OPEN_ORDER
+from rules.facts import RecordKind, Result, Sex
+from rules.findings import AbsentEvidence, RecordEvidence, ResultEvidence
+from rules.history import View
+from rules.intervals import Interval
+from rules.limits import Table, limit_for
+from rules.measuring import (
+    between,
+    canonical_interval,
+    censored_within,
+    compare,
+    compared,
+    own_limit,
+    printed,
+    scaled,
+    to_canonical,
+)
+from rules.selecting import Names, look_back, pick, records_of, resolve
+from rules.truth import Truth, all_of, any_of
+from rules.wording import printed_result
+
+ORDER_AGE = timedelta(days=30)
+PENDING_AGE = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a rule may name: definitions (conditions), selections and limit tables."""
+
+    definitions: Mapping[str, nodes.Condition] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    says: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Evaluator:
+    """Answers conditions for one view; a definition is answered once and remembered."""
+
+    view: View
+    vocabulary: Vocabulary
+    _answered: dict[str, Answer] = field(default_factory=dict)
+
+    @singledispatchmethod
+    def answer(self, condition: nodes.Condition) -> Answer:
+        """The answer of a condition."""
+        raise TypeError(f"no meaning for {type(condition).__name__}")
+
+    # ── between conditions ───────────────────────────────────────────────────────────────────────────
+
+    @answer.register
+    def _(self, node: nodes.All) -> Answer:
+        return all_answers([self.answer(p) for p in node.parts])
+
+    @answer.register
+    def _(self, node: nodes.Any) -> Answer:
+        return any_answer([self.answer(p) for p in node.parts])
+
+    @answer.register
+    def _(self, node: nodes.NoneOf) -> Answer:
+        return no_answer([self.answer(p) for p in node.parts])
+
+    @answer.register
+    def _(self, node: nodes.AtLeast) -> Answer:
+        return at_least_answers(node.n, [self.answer(p) for p in node.parts])
+
+    @answer.register
+    def _(self, node: nodes.Ref) -> Answer:
+        if node.name not in self._answered:
+            meaning = self.answer(self.vocabulary.definitions[node.name])
+            self._answered[node.name] = renamed(meaning, self.vocabulary.says.get(node.name, node.name))
+        return self._answered[node.name]
+
+    @answer.register
+    def _(self, node: nodes.Unsettled) -> Answer:
+        meant = self.answer(nodes.Ref(node.definition, node.definition))
+        truth = Truth.UNKNOWN if meant.truth is Truth.TRUE else Truth.FALSE
+        settles = frozenset(node.until)
+        return leaf(f"{node.definition}: not settled until {', '.join(node.until)}", truth, settles=settles)
+
+    # ── results ──────────────────────────────────────────────────────────────────────────────────────
+
+    @answer.register
+    def _(self, node: nodes.Measured) -> Answer:
+        results = self._pick(node.selection)
+        truths = [self.tested(r, node.test) for r in results]
+        combine = all_of if node.selection.which is nodes.Which.ALL else any_of
+        truth = combine(truths) if results else Truth.UNKNOWN
+        telling = [r for r, t in zip(results, truths, strict=True) if t is truth]
+        return self._result_leaf(node.text, truth, telling, node.selection, self._limit_note(node.test, telling))
+
+    @answer.register
+    def _(self, node: nodes.Counted) -> Answer:
+        found = self._pick(_all_of(node.selection))
+        passing = [r for r in found if self.tested(r, node.test) is Truth.TRUE]
+        pairs = _spaced(passing, node.n, node.spacing)
+        if pairs:
+            return self._result_leaf(node.text, Truth.TRUE, pairs, node.selection)
+        unsure = [r for r in found if self.tested(r, node.test) is not Truth.FALSE]
+        truth = Truth.UNKNOWN if not found or _spaced(unsure, node.n, node.spacing) else Truth.FALSE
+        return self._result_leaf(node.text, truth, passing, node.selection)
+
+    @answer.register
+    def _(self, node: nodes.Preceded) -> Answer:
+        late = [r for r in self._pick(_all_of(node.selection)) if self.tested(r, node.test) is Truth.TRUE]
+        early = [
+            r
+            for r in self.view.results(node.selection.analyte)
+            if self.tested(r, node.earlier) is Truth.TRUE and any(_earlier(r, x) for x in late)
+        ]
+        after = [r for r in late if any(_earlier(x, r) for x in early)]
+        known = Truth.of(bool(after)) if self.view.results(node.selection.analyte) else Truth.UNKNOWN
+        return self._result_leaf(node.text, known, [*after[:1], *early[:1]], node.selection)
+
+    @answer.register
+    def _(self, node: nodes.Difference) -> Answer:
+        first, second = resolve(node.minuend, self._names), resolve(node.subtrahend, self._names)
+        high, low = self._pick(first), self._pick(second)
+        truths = [self._differ(a, b, node) for a in high for b in low]
+        truth = any_of(truths) if truths else Truth.UNKNOWN
+        return self._result_leaf(node.text, truth, [*high[:1], *low[:1]], second, settles=False)
+
+    @answer.register
+    def _(self, node: nodes.Known) -> Answer:
+        found = self._pick(node.selection)
+        if node.present:
+            return self._result_leaf(node.text, Truth.of(bool(found)), found, node.selection)
+        absent = AbsentEvidence(node.selection.analyte, self._since(node.selection.window, node.selection.analyte))
+        if found:
+            return self._result_leaf(node.text, Truth.FALSE, found, node.selection)
+        return leaf(node.text, Truth.TRUE, evidence=[absent])
+
+    # ── records ──────────────────────────────────────────────────────────────────────────────────────
+
+    @answer.register
+    def _(self, node: nodes.OnRecord) -> Answer:
+        found = records_of(self.view, node, self._names)
+        evidence = [RecordEvidence(r.key, r.kind, node.concept, r.name or r.code, r.start) for r in found]
+        if found:
+            return leaf(node.text, Truth.TRUE, evidence=evidence)
+        since = None if node.window.within is None else self.view.as_of - node.window.within
+        return leaf(node.text, Truth.FALSE, "not on record", absent=[AbsentEvidence(node.concept, since)])
+
+    @answer.register
+    def _(self, node: nodes.Ordered) -> Answer:
+        orders = [
+            o
+            for o in self.view.records[RecordKind.ORDER]
+            if o.status in OPEN_ORDER
+            and o.start is not None
+            and timedelta(0) <= self.view.as_of - o.start <= ORDER_AGE + self.view.slack
+            and order_matches_analyte(o, node.analyte)
+        ]
+        evidence = [RecordEvidence(o.key, o.kind, node.analyte, o.name or o.code, o.start) for o in orders]
+        waiting = [
+            r
+            for r in self.view.pending(node.analyte)
+            if r.effective_at is not None and self.view.as_of - r.effective_at <= PENDING_AGE + self.view.slack
+        ]
+        return leaf(node.text, Truth.of(bool(orders or waiting)), evidence=evidence)
+
+    # ── the patient ──────────────────────────────────────────────────────────────────────────────────
+
+    @answer.register
+    def _(self, node: nodes.Age) -> Answer:
+        age = self.view.age
+        if age is None:
+            return leaf(node.text, Truth.UNKNOWN, "no birth date")
+        return leaf(node.text, _number(age, node.op, node.years), f"{age} years")
+
+    @answer.register
+    def _(self, node: nodes.SexIs) -> Answer:
+        sex = self.view.history.patient.sex
+        known = sex in (Sex.FEMALE, Sex.MALE)
+        return leaf(node.text, Truth.of(sex is node.sex) if known else Truth.UNKNOWN, sex)
+
+    @answer.register
+    def _(self, node: nodes.Pregnant) -> Answer:
+        return leaf(node.text, Truth.of(self.view.gravidity().pregnant))
+
+    @answer.register
+    def _(self, node: nodes.Gestation) -> Answer:
+        state = self.view.gravidity()
+        if not state.pregnant:
+            return leaf(node.text, Truth.FALSE, "not pregnant")
+        if state.weeks is None:
+            return leaf(node.text, Truth.UNKNOWN, "weeks not said")
+        return leaf(node.text, _number(state.weeks, node.op, node.weeks), f"{state.weeks} weeks")
+
+    # ── one result against one test ──────────────────────────────────────────────────────────────────
+
+    def tested(self, result: Result, test: nodes.Test) -> Truth:
+        """Whether one result passes a test."""
+        match test:
+            case nodes.Compare():
+                return compare(result, test)
+            case nodes.Between():
+                return between(result, test)
+            case nodes.CensoredWithin():
+                return censored_within(result, test)
+            case nodes.BeyondRange():
+                return _beyond_range(result, test)
+            case nodes.TimesUpperLimit():
+                limits = own_limit(result, upper=True) or test.fallback
+                return compared(result, test.op, [scaled(x, test.factor) for x in limits])
+            case nodes.Is():
+                return Truth.UNKNOWN if result.coded is None else Truth.of(result.coded is test.coded)
+            case nodes.BeyondTable():
+                limits = limit_for(self.vocabulary.tables[test.table], self.view, result.effective_at)
+                return compared(result, test.op, limits)
+            case nodes.Noted():
+                return Truth.of(note_matches(CONCEPTS[test.concept], result.notes))
+
+    # ── parts of the above ───────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _names(self) -> Names:
+        return self.vocabulary.names
+
+    def _pick(self, selection: nodes.Selection) -> list[Result]:
+        return pick(self.view, selection, self._names)
+
+    def _differ(self, a: Result, b: Result, node: nodes.Difference) -> Truth:
+        high, low = canonical_interval(a), canonical_interval(b)
+        if high is None or low is None or a.analyte is None:
+            return Truth.UNKNOWN
+        limit = to_canonical(a.analyte, node.limits[0].dimension, node.limits[0].base)
+        return Truth.UNKNOWN if limit is None else high.minus(low).compared(node.op, limit)
+
+    def _since(self, window: nodes.Window, analyte: str) -> datetime | None:
+        reach = look_back(window, analyte)
+        return None if reach is None else self.view.as_of - reach
+
+    def _limit_note(self, test: nodes.Test, results: Sequence[Result]) -> str:
+        quantity = results[0].quantity if results else None
+        match test:
+            case nodes.Compare():
+                return f"limit {test.op} {printed(test.limits, quantity)}"
+            case nodes.BeyondRange() if results and (own := own_limit(results[0], upper=test.above)):
+                return f"laboratory's limit {printed(own, quantity)}"
+            case nodes.BeyondRange(otherwise=nodes.Compare() as other):
+                return f"no laboratory limit sent; {other.op} {printed(other.limits, quantity)}"
+            case nodes.BeyondTable() if results:
+                at = results[0].effective_at
+                limits = limit_for(self.vocabulary.tables[test.table], self.view, at)
+                return f"limit {test.op} {printed(limits, quantity)}" if limits else "no limit for this patient"
+        return ""
+
+    def _result_leaf(
+        self,
+        text: str,
+        truth: Truth,
+        results: Sequence[Result],
+        selection: nodes.Selection,
+        note: str = "",
+        settles: bool = True,
+    ) -> Answer:
+        evidence = [e for r in results if (e := _evidence(r)) is not None]
+        notes = [note] if note else []
+        if not results:
+            notes = ["not measured in the window"] if truth is Truth.UNKNOWN else []
+        elif len({r.effective_at for r in results}) < len(results):
+            notes.append("several results of the same time")
+        could = frozenset({selection.analyte}) if settles else NOTHING
+        return leaf(text, truth, "; ".join(notes), evidence, settles=could)
+
+
+def _beyond_range(result: Result, test: nodes.BeyondRange) -> Truth:
+    op = nodes.Op.GT if test.above else nodes.Op.LT
+    own = own_limit(result, upper=test.above)
+    if own:
+        beyond = compared(result, op, own)
+    elif test.otherwise is not None:
+        beyond = compare(result, test.otherwise)
+    else:
+        beyond = Truth.TRUE if test.also is not None else Truth.UNKNOWN
+    return beyond if test.also is None else all_of([beyond, compare(result, test.also)])
+
+
+def _evidence(result: Result) -> ResultEvidence | None:
+    if result.analyte is None or result.effective_at is None:
+        return None
+    comparator, value, unit = printed_result(result)
+    return ResultEvidence(
+        result.key, result.analyte, value, comparator, unit, result.effective_at, result.id, result.source
+    )
+
+
+def _all_of(selection: nodes.Selection) -> nodes.Selection:
+    return nodes.Selection(selection.analyte, nodes.Which.ANY, selection.window, selection.preliminary)
+
+
+def _earlier(a: Result, b: Result) -> bool:
+    return a.effective_at is not None and b.effective_at is not None and a.effective_at < b.effective_at
+
+
+def _spaced(results: Sequence[Result], n: int, spacing: nodes.Span) -> list[Result]:
+    """The newest two of `results` with at least n−2 others between them in time that lie `spacing` apart."""
+    by_time = {r.effective_at: r for r in reversed(results) if r.effective_at is not None}
+    times = sorted(by_time, reverse=True)
+    for late in range(len(times)):
+        for early in range(late + n - 1, len(times)):
+            if spacing.holds(times[late] - times[early]):
+                return [by_time[times[late]], by_time[times[early]]]
+    return []
+
+
+def _number(value: int, op: nodes.Op, limit: int) -> Truth:
+    return Interval(Decimal(value), Decimal(value)).compared(op, Decimal(limit))

@@ -1,0 +1,191 @@
+"""From rule files to a `Ruleset`, or one line for each thing that is wrong with them.
+
+A directory of rules holds `definitions.yaml`, `sources.yaml` and any number of rule files. Shape is checked by
+pydantic, meaning by `rules.building`; then cycles, precedence, sources, and that no rule fires on a patient of whom
+nothing is known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rules import nodes
+from rules.building import Builder, Known, leaves
+from rules.evaluate import Evaluator, Vocabulary
+from rules.facts import History, Patient
+from rules.findings import RuleStatus
+from rules.history import View
+from rules.rule import Rule
+from rules.ruleset import Citation, Ruleset
+from rules.selecting import Names
+from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
+from rules.truth import Truth
+from rules.yaml_source import BadFile, Source, read_yaml
+
+DEFINITIONS = "definitions.yaml"
+SOURCES = "sources.yaml"
+_SHARED = frozenset({DEFINITIONS, SOURCES})
+_NOBODY = History(Patient("urn:ferrule:nobody", "nobody"))
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Ruleset:
+    """The rules of a directory (the built-in library unless given), with a site's statuses on top.
+
+    Raises:
+        BadFile: the first thing wrong, as `file:line: what; what to do`.
+    """
+    if directory is None:
+        with as_file(files("rules") / "library" / "questions") as library:
+            return load_ruleset(library, site)
+    paths = sorted(directory.glob("*.yaml"))
+    if not paths:
+        raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
+    sources = {path.name: read_yaml(path) for path in paths}
+    citations = _citations(_shared(sources, SOURCES))
+    vocabulary, known = _vocabulary(_shared(sources, DEFINITIONS))
+    rules: dict[str, Rule] = {}
+    for name, source in sources.items():
+        if name not in _SHARED:
+            _add(rules, _rules_of(source, known))
+    _check_precedence(rules)
+    _check_sources(rules, citations)
+    _check_silence(rules, vocabulary)
+    signed = _with_site(rules, site) if site else rules
+    return Ruleset(signed, vocabulary, citations, _fingerprint(paths, site), files=tuple(sources))
+
+
+def _shared(sources: Mapping[str, Source], name: str) -> Source:
+    """The shared file of the directory, else the built-in library's."""
+    if name in sources:
+        return sources[name]
+    with as_file(files("rules") / "library" / "questions" / name) as path:
+        return read_yaml(path)
+
+
+def shaped(source: Source, shape: type[Shape]) -> Shape:
+    """The file's data in its shape.
+
+    Raises:
+        BadFile: pointing at the first key that does not fit.
+    """
+    try:
+        return shape.model_validate(source.data)
+    except ValidationError as error:
+        worst = max(error.errors(include_url=False), key=lambda e: _fitting(e["loc"]))
+        where = tuple(p for p in worst["loc"] if not (isinstance(p, str) and "Shape" in p))
+        said = ".".join(str(p) for p in where) or "the file"
+        raise source.error(where, f"{said}: {worst['msg']}") from None
+
+
+def _fitting(loc: tuple[str | int, ...]) -> int:
+    """Prefer the deepest error: of a union's branches, the one that came furthest is what was meant."""
+    return len(loc)
+
+
+def _citations(source: Source) -> dict[str, Citation]:
+    shapes = shaped(source, SourceFileShape).sources
+    return {name: Citation(name, s.citation, s.checked, s.where or "") for name, s in shapes.items()}
+
+
+def _vocabulary(source: Source) -> tuple[Vocabulary, Known]:
+    shape = shaped(source, DefinitionFileShape)
+    known = Known(frozenset(shape.definitions), frozenset(shape.selections), frozenset(shape.tables))
+    build = Builder(source, known)
+    definitions = {
+        name: build.condition(d.when, ("definitions", name, "when")) for name, d in shape.definitions.items()
+    }
+    _check_cycles(source, definitions)
+    vocabulary = Vocabulary(
+        definitions,
+        Names({n: build.selection(s.select, ("selections", n, "select")) for n, s in shape.selections.items()}),
+        {n: build.table(n, t, ("tables", n)) for n, t in shape.tables.items()},
+        {name: d.says for name, d in shape.definitions.items()},
+    )
+    return vocabulary, known
+
+
+def names_used(condition: nodes.Condition) -> set[str]:
+    """The definitions a condition names."""
+    used = set()
+    for leaf in leaves(condition):
+        if isinstance(leaf, nodes.Ref):
+            used.add(leaf.name)
+        if isinstance(leaf, nodes.Unsettled):
+            used.add(leaf.definition)
+    return used
+
+
+def _check_cycles(source: Source, definitions: Mapping[str, nodes.Condition]) -> None:
+    try:
+        tuple(TopologicalSorter({n: names_used(c) for n, c in definitions.items()}).static_order())
+    except CycleError as error:
+        cycle = " → ".join(error.args[1])
+        raise source.error(("definitions", error.args[1][0]), f"definitions go in a circle: {cycle}") from None
+
+
+def _rules_of(source: Source, known: Known) -> Iterable[Rule]:
+    shape = shaped(source, RuleFileShape)
+    build = Builder(source, known)
+    return [build.rule(shape, rule, ("rules", i)) for i, rule in enumerate(shape.rules)]
+
+
+def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
+    for rule in more:
+        if rule.id in rules:
+            first = rules[rule.id]
+            raise BadFile(f"{rule.file}:{rule.line}: rule '{rule.id}' stands already in {first.file}:{first.line}")
+        rules[rule.id] = rule
+
+
+def _check_precedence(rules: Mapping[str, Rule]) -> None:
+    """No circle. A rule that is named but not here is lint's business: a directory may hold one file."""
+    try:
+        tuple(TopologicalSorter({r.id: r.yields_to for r in rules.values()}).static_order())
+    except CycleError as error:
+        raise BadFile(f"rules yield to each other in a circle: {' → '.join(error.args[1])}") from None
+
+
+def _with_site(rules: Mapping[str, Rule], path: Path) -> dict[str, Rule]:
+    source = read_yaml(path)
+    shape = shaped(source, SiteFileShape)
+    for name in shape.statuses:
+        if name not in rules:
+            raise source.error(("statuses", name), f"unknown rule '{name}'; `ferrule rules list` shows them")
+    return {n: replace(r, status=RuleStatus(shape.statuses.get(n, r.status))) for n, r in rules.items()}
+
+
+def _check_sources(rules: Mapping[str, Rule], citations: Mapping[str, Citation]) -> None:
+    for rule in rules.values():
+        for source in rule.sources:
+            if source not in citations:
+                raise BadFile(f"{rule.file}:{rule.line}: unknown source '{source}'; add it to {SOURCES}")
+
+
+def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:
+    evaluator = Evaluator(View(_NOBODY, _ANY_DAY), vocabulary)
+    for rule in rules.values():
+        if evaluator.answer(rule.when).truth is Truth.TRUE:
+            raise BadFile(
+                f"{rule.file}:{rule.line}: '{rule.id}' fires on a patient of whom nothing is known; "
+                "ask for at least one result or record under 'all' or 'any'"
+            )
+
+
+def _fingerprint(paths: Iterable[Path], site: Path | None) -> str:
+    digest = hashlib.sha256()
+    for path in [*paths, *([site] if site else [])]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"sha256:{digest.hexdigest()}"
+

@@ -1,0 +1,86 @@
+"""A rule, ready to be judged: frozen conditions, words, and what is expected to follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Generic, TypeVar
+
+from rules.findings import RuleStatus, Severity
+from rules.nodes import Condition
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Cased(Generic[T]):
+    """A value for a case: the first whose condition is true (None: always) is meant."""
+
+    value: T
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A result or record that should arrive within a time of the finding."""
+
+    expect: str
+    within: timedelta
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An example with its expected answer; `given` is one fact a line."""
+
+    name: str
+    given: str
+    expect: str
+    line: int
+    severity: str | None = None
+    headline: str | None = None
+    missing: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the library. `file` and `line` say where it stands."""
+
+    id: str
+    version: int
+    status: RuleStatus
+    topic: str
+    owner: str
+    review_by: date
+    rationale: str
+    severities: tuple[Cased[Severity], ...]
+    headlines: tuple[Cased[str], ...]
+    texts: tuple[Cased[str], ...]
+    when: Condition
+    hold: Condition | None
+    hold_because: str
+    yields_to: tuple[str, ...]
+    annotates: tuple[str, ...]
+    rearm_after: timedelta
+    actions: tuple[Cased[str], ...]
+    follow_up: tuple[Expected, ...]
+    sources: tuple[str, ...]
+    cases: tuple[Case, ...]
+    file: str
+    line: int
+
+    @property
+    def severity(self) -> Severity:
+        """The highest severity the rule can have."""
+        return min((c.value for c in self.severities), key=lambda s: s.rank)
+
+    @property
+    def headline(self) -> str:
+        """The headline of its plain case."""
+        return self.headlines[-1].value
+
+    @property
+    def rearm_days(self) -> int:
+        """Quiet days after a person's answer."""
+        return self.rearm_after.days

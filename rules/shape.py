@@ -1,0 +1,183 @@
+"""The shape of a rule file, as pydantic models; `ferrule rules schema` prints their JSON Schema for editors.
+
+Only shape: what expressions mean and whether names exist is checked by `rules.load`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Expression = Annotated[str, Field(min_length=1, max_length=300)]
+Days = Annotated[str, Field(pattern=r"^\d+ d$", description="A whole number of days, such as `42 d`.")]
+SeverityWord = Literal["critical", "high", "moderate", "low"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AtLeastShape(_Shape):
+    """At least `n` of the conditions."""
+
+    n: Annotated[int, Field(ge=1, le=20)]
+    of: Annotated[list[ConditionShape], Field(min_length=2, max_length=40)]
+
+
+class BlockShape(_Shape):
+    """Conditions joined: every key that is given must hold."""
+
+    all: Annotated[list[ConditionShape], Field(min_length=1, max_length=40)] | None = None
+    any: Annotated[list[ConditionShape], Field(min_length=1, max_length=40)] | None = None
+    none: Annotated[list[ConditionShape], Field(min_length=1, max_length=60)] | None = None
+    at_least: AtLeastShape | None = None
+
+
+ConditionShape = Expression | BlockShape
+
+
+class SayShape(_Shape):
+    """Words for a case; the first whose `when` is true is said, one without `when` always is."""
+
+    say: Annotated[str, Field(min_length=1, max_length=1200)]
+    when: ConditionShape | None = None
+
+
+class SeverityShape(_Shape):
+    """A severity for a case; the first whose `when` is true counts."""
+
+    severity: SeverityWord
+    when: ConditionShape | None = None
+
+
+class ActionShape(_Shape):
+    """Something to do, guarded."""
+
+    do: Annotated[str, Field(min_length=1, max_length=300)]
+    when: ConditionShape | None = None
+
+
+class FollowUpShape(_Shape):
+    """What should arrive, and how soon."""
+
+    expect: Word
+    within: Days
+    when: ConditionShape | None = None
+
+
+class RearmShape(_Shape):
+    """When an answered alert may be raised again."""
+
+    after: Days = "90 d"
+    or_: Annotated[Literal["severity rises"], Field(alias="or")] = "severity rises"
+
+
+class CaseShape(_Shape):
+    """An example that the rule is judged by; `given` is one fact a line (DEVELOPING.md, "Cases")."""
+
+    name: Annotated[str, Field(max_length=160)]
+    given: str
+    expect: Literal["fires", "silent", "held", "unknown", "covered"]
+    severity: SeverityWord | None = None
+    headline: str | None = None
+    missing: list[Word] | None = None
+
+
+class RuleShape(_Shape):
+    """One rule."""
+
+    id: Slug
+    version: Annotated[int, Field(ge=1)]
+    status: Literal["draft", "silent", "pilot", "active", "retired"]
+    rationale: Annotated[str, Field(min_length=20, max_length=2000)] | None = None
+    severity: SeverityWord | Annotated[list[SeverityShape], Field(min_length=1)]
+    headline: Annotated[str, Field(max_length=140)] | Annotated[list[SayShape], Field(min_length=1)]
+    when: BlockShape
+    hold: BlockShape | None = None
+    hold_because: Annotated[str, Field(max_length=200)] | None = None
+    yields_to: list[Slug] = []
+    annotates: list[Slug] = []
+    rearm: RearmShape = RearmShape()
+    text: Annotated[str, Field(max_length=1200)] | Annotated[list[SayShape], Field(min_length=1)]
+    actions: Annotated[list[str | ActionShape], Field(min_length=1, max_length=20)]
+    follow_up: list[FollowUpShape] = []
+    sources: Annotated[list[Slug], Field(min_length=1)]
+    cases: Annotated[list[CaseShape], Field(min_length=1)]
+
+
+class RuleFileShape(_Shape):
+    """One clinical question."""
+
+    topic: Annotated[str, Field(max_length=120)]
+    owner: str
+    review_by: date
+    rules: Annotated[list[RuleShape], Field(min_length=1, max_length=10)]
+
+
+class DefinitionShape(_Shape):
+    """A condition with a name, said in words, with where it comes from."""
+
+    says: Annotated[str, Field(max_length=200)]
+    when: ConditionShape
+    sources: list[Slug] = []
+
+
+class SelectionShape(_Shape):
+    """Some results with a name."""
+
+    says: Annotated[str, Field(max_length=200)]
+    select: Expression
+
+
+class RowShape(_Shape):
+    """One line of a limit table; ages such as `24 mo` or `15 y`."""
+
+    limit: str
+    source: Slug
+    sex: Literal["female", "male"] | None = None
+    from_: Annotated[str | None, Field(alias="from", pattern=r"^\d+ (mo|y)$")] = None
+    below: Annotated[str | None, Field(pattern=r"^\d+ (mo|y)$")] = None
+    pregnant: Literal["first", "second", "third", "weeks unknown", "any"] | None = None
+
+
+class TableShape(_Shape):
+    """A limit that depends on who the patient is; the first row that fits counts."""
+
+    analyte: Word
+    says: Annotated[str, Field(max_length=200)]
+    rows: Annotated[list[RowShape], Field(min_length=1)]
+
+
+class DefinitionFileShape(_Shape):
+    """Shared definitions."""
+
+    definitions: dict[Word, DefinitionShape] = {}
+    selections: dict[Word, SelectionShape] = {}
+    tables: dict[Word, TableShape] = {}
+
+
+class SourceShape(_Shape):
+    """A publication, and how far each number was checked against it."""
+
+    citation: str
+    checked: Literal["primary", "secondary", "no"]
+    where: str | None = None
+
+
+class SourceFileShape(_Shape):
+    """The library's sources, by the name rules use."""
+
+    sources: dict[Slug, SourceShape]
+
+
+class SiteFileShape(_Shape):
+    """A site's own file: who signed it, and which rules run how."""
+
+    site: str
+    signed_by: str
+    signed_on: date
+    statuses: dict[Slug, Literal["draft", "silent", "pilot", "active", "retired"]] = {}
