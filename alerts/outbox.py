@@ -1,0 +1,233 @@
+"""Sending what the outbox holds: claimed by lease, in order, with growing waits, under one key each.
+
+A delivery is attempted outside of any transaction and recorded after; a crash between the two repeats it with
+the same key (twice rather than never). What an alert has meanwhile become is looked at just before sending.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, func, or_, select
+
+from alerts import directory
+from alerts.channels.channel import Channel, Line, Message, Passing, Refused
+from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
+from alerts.people import Address, ferrule
+from alerts.states import ENDED, State, Step
+from alerts.steps import Cause, Standing, take
+from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
+from rules.findings import Severity
+
+OUTBOX = ferrule("outbox")
+LEASE = timedelta(seconds=30)
+"""How long the delivery of a sender that died waits. A slower sender only repeats under the same key."""
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(hours=24)
+GAVE_UP = "gave-up"
+ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE)
+
+
+class Outcome(StrEnum):
+    """What became of an attempt."""
+
+    SENT = "sent"
+    RETRIED = "retried"
+    FAILED = "failed"
+    OVERTAKEN = "overtaken"
+    FENCED = "fenced"
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What one round did: attempts by (channel, outcome, reason), and how long new alerts took to be told."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    received_to_told_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def attempts(self) -> int:
+        """How many deliveries were looked at."""
+        return self.counts.total()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A claimed delivery and what it would say now; no lines: events have overtaken it."""
+
+    claimed: Claimed
+    row: Row[Any]
+    message: Message
+    event_ids: tuple[int, ...]
+
+
+def deliver_due(
+    engine: Engine, channels: Iterable[Channel], *, limit: int = 100, lease: timedelta = LEASE
+) -> Delivered:
+    """Send what is due, at most `limit` by each channel. A channel that is down ends its own round only."""
+    delivered = Delivered()
+    for channel in channels:
+        deliver = _record_next if channel.instant else _send_next
+        for _ in range(limit):
+            if not deliver(engine, channel, lease, delivered):
+                break
+    return delivered
+
+
+def wait_after(attempts: int, key: str) -> timedelta:
+    """Doubling from FIRST_WAIT to LONGEST_WAIT, less up to half of it: by the key, so that a herd spreads."""
+    doubled = timedelta(seconds=FIRST_WAIT.total_seconds() * float(2 ** min(attempts - 1, 16)))
+    full = min(doubled, LONGEST_WAIT)
+    jitter = int(key[:8], 16) / 0xFFFFFFFF
+    return full * (1 - jitter / 2)
+
+
+def _record_next(engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered) -> bool:
+    """One delivery made by being recorded; one a transaction, so that alerts are not locked crosswise."""
+    with writing(engine) as connection:
+        ready = _claim_next(connection, channel, lease)
+        if ready is None:
+            return False
+        if ready.message.lines:
+            channel.send(ready.message)
+        _record(connection, channel, ready, None, delivered)
+    return True
+
+
+def _send_next(engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered) -> bool:
+    """One delivery: claimed, sent, recorded. False: there is none, or the channel is down."""
+    with writing(engine) as connection:
+        ready = _claim_next(connection, channel, lease)
+        if ready is not None and not ready.message.lines:
+            _record(connection, channel, ready, None, delivered)
+            return True
+    if ready is None:
+        return False
+    problem = _attempt(channel, ready.message)
+    with writing(engine) as connection:
+        _record(connection, channel, ready, problem, delivered)
+    return not (isinstance(problem, Passing) and problem.is_down)
+
+
+def _attempt(channel: Channel, message: Message) -> Refused | Passing | None:
+    try:
+        channel.send(message)
+    except (Refused, Passing) as problem:
+        return problem
+    return None
+
+
+def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _Ready | None:
+    claimed = claim(connection, DELIVERY, limit=1, lease=lease, where=_next_of_lane(channel.name))
+    if not claimed:
+        return None
+    row = connection.execute(select(DELIVERY).where(DELIVERY.c.id == claimed[0].id)).one()
+    return _ready(connection, claimed[0], row, channel)
+
+
+def _next_of_lane(channel: str) -> ColumnElement[bool]:
+    """Only the first unfinished delivery of a lane, so that the last notice somebody gets is the truth."""
+    earlier = DELIVERY.alias("earlier")
+    blocked = exists().where(
+        earlier.c.lane == DELIVERY.c.lane, earlier.c.id < DELIVERY.c.id, earlier.c.state == PENDING
+    )
+    return and_(DELIVERY.c.channel == channel, ~blocked)
+
+
+def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Channel) -> _Ready:
+    to = Address(row.recipient_system, row.recipient_ident)
+    notices = (
+        select(NOTICE, ALERT.c.state.label("alert_state"))
+        .join(ALERT, ALERT.c.id == NOTICE.c.alert_id)
+        .where(NOTICE.c.delivery_id == row.id)
+        .order_by(NOTICE.c.position)
+    )
+    live = [n for n in connection.execute(notices).all() if _still_says(connection, row, n)]
+    message = Message(
+        key=row.delivery_key,
+        to=to,
+        email=None if channel.instant else directory.email_of(connection, to),
+        created_at=row.created_at,
+        lines=tuple(Line(n.alert_id, Step(n.step), Severity(n.severity), n.headline) for n in live),
+    )
+    return _Ready(claimed, row, message, tuple(n.event_id for n in live))
+
+
+def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool:
+    """Taking back is said only where the alert was carried; all else only while the alert is open."""
+    if notice.step == Step.WITHDRAW:
+        return _carried(connection, row, notice.alert_id)
+    return State(notice.alert_state) not in ENDED
+
+
+def _carried(connection: Connection, row: Row[Any], alert_id: int) -> bool:
+    """Whether this lane has told, or may have told, of the alert before. In doubt: yes."""
+    perhaps = or_(
+        DELIVERY.c.state == Outcome.SENT,
+        and_(DELIVERY.c.state == Outcome.OVERTAKEN, DELIVERY.c.attempts > 1),
+        and_(DELIVERY.c.state == Outcome.FAILED, DELIVERY.c.reason == GAVE_UP),
+    )
+    earlier = (
+        select(DELIVERY.c.id)
+        .join(NOTICE, NOTICE.c.delivery_id == DELIVERY.c.id)
+        .where(NOTICE.c.alert_id == alert_id, DELIVERY.c.lane == row.lane, DELIVERY.c.id < row.id, perhaps)
+    )
+    return connection.execute(earlier.limit(1)).first() is not None
+
+
+def _record(
+    connection: Connection,
+    channel: Channel,
+    ready: _Ready,
+    problem: Refused | Passing | None,
+    delivered: Delivered,
+) -> None:
+    now = database_now(connection)
+    outcome, reason, values = _outcome(ready, problem, now)
+    if not settle(connection, DELIVERY, ready.claimed, values):
+        outcome, reason = Outcome.FENCED, "lease-lost"
+    elif outcome is Outcome.SENT:
+        _mark_told(connection, channel, ready, now, delivered)
+    delivered.counts[channel.name, outcome.value, reason] += 1
+
+
+def _outcome(
+    ready: _Ready, problem: Refused | Passing | None, now: datetime
+) -> tuple[Outcome, str, dict[str, Any]]:
+    """The outcome, its reason, and what is written to the row."""
+    if not ready.message.lines:
+        return Outcome.OVERTAKEN, "alert-ended", {"state": Outcome.OVERTAKEN, "reason": "alert-ended"}
+    if problem is None:
+        return Outcome.SENT, "", {"state": Outcome.SENT, "reason": None, "sent_at": now}
+    if isinstance(problem, Refused):
+        return Outcome.FAILED, problem.reason, {"state": Outcome.FAILED, "reason": problem.reason}
+    if now - ready.row.created_at >= GIVE_UP_AFTER:
+        return Outcome.FAILED, GAVE_UP, {"state": Outcome.FAILED, "reason": GAVE_UP}
+    due = now + wait_after(ready.claimed.attempts, ready.row.delivery_key)
+    return Outcome.RETRIED, problem.reason, {"due_at": due, "reason": problem.reason}
+
+
+def _mark_told(
+    connection: Connection, channel: Channel, ready: _Ready, now: datetime, delivered: Delivered
+) -> None:
+    """An alert that waited to be told is told now, unless it has become worse since this was written."""
+    asks = select(func.max(ALERT_EVENT.c.id)).where(
+        ALERT_EVENT.c.alert_id == ALERT.c.id, ALERT_EVENT.c.step.in_(ASKS_FOR_AN_ANSWER)
+    )
+    waiting = select(ALERT, asks.scalar_subquery().label("asked_by")).where(
+        ALERT.c.id.in_([line.alert_id for line in ready.message.lines]), ALERT.c.state == State.RAISED
+    )
+    data = {"channel": channel.name, "to": {"system": ready.message.to.system, "id": ready.message.to.id}}
+    for row in connection.execute(waiting.order_by(ALERT.c.id).with_for_update(of=ALERT)).all():
+        if row.asked_by not in ready.event_ids:
+            continue
+        standing = Standing(row.id, row.patient_id, State.RAISED, row.version)
+        take(connection, standing, Step.TELL, Cause(OUTBOX, now, channel.name, data), {"told_at": now})
+        if ready.row.received_at is not None:
+            delivered.received_to_told_seconds.append((now - ready.row.received_at).total_seconds())
