@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select, tuple_
 from alerts import directory, store
 from alerts.follow_up import Arrival
 from alerts.people import pool
-from alerts.reconcile import Action, Decision, newest_episodes, reconcile
+from alerts.reconcile import Action, Decision, Episode, newest_episodes, reconcile
 from alerts.routing import Router
 from rules.facts import Status
 from rules.findings import Ended, Judgment
@@ -142,27 +142,26 @@ def _judge(
     after = replace(after, judged_as_of=as_of)
     with metrics.EVALUATE.time():
         judgment = deps.ruleset.judge(after.history, as_of)
-    router = _router(deps, connection, after)
-    return Judged(
-        after, tuple(fresh), judgment, _decide(deps, connection, after, judgment, router), router, newest
-    )
+    episodes = store.open_episodes(connection, stored.id)
+    router = _router(deps, connection, after, episodes)
+    decisions = _decide(deps, after, judgment, episodes, router)
+    return Judged(after, tuple(fresh), judgment, decisions, router, newest)
 
 
-def _router(deps: Deps, connection: Connection, stored: Stored) -> Router:
-    addresses = {orderer.address for orderer in stored.orderers.values()}
-    known = directory.load(
+def _router(deps: Deps, connection: Connection, stored: Stored, episodes: Sequence[Episode]) -> Router:
+    return directory.router(
         connection,
-        addresses,
+        stored.orderers,
+        (address for episode in episodes for address in episode.addressees),
+        now=db_now(connection),
         push=(EMAIL,) if deps.settings.smtp_url else (),
         fallback=pool(deps.settings.fallback_pool),
     )
-    return Router(stored.orderers, known, db_now(connection))
 
 
 def _decide(
-    deps: Deps, connection: Connection, stored: Stored, judgment: Judgment, router: Router
+    deps: Deps, stored: Stored, judgment: Judgment, episodes: Sequence[Episode], router: Router
 ) -> tuple[Decision, ...]:
-    episodes = store.open_episodes(connection, stored.id)
     newest = newest_episodes(episodes)
 
     def why_ended(rule: str) -> Ended:

@@ -65,6 +65,13 @@ def waiting(connection: Connection, limit: int = 1000) -> Sequence[RowMapping]:
     return connection.execute(found).mappings().all()
 
 
+def bytes_of(connection: Connection, item: int) -> bytes | None:
+    """The message of an item, as it came."""
+    asked = select(MESSAGE.c.raw).join(QUARANTINE_ITEM, QUARANTINE_ITEM.c.message_id == MESSAGE.c.id)
+    raw: bytes | None = connection.execute(asked.where(QUARANTINE_ITEM.c.id == item)).scalar_one_or_none()
+    return raw
+
+
 def release(connection: Connection, item: int, by: str) -> int:
     """Judge the item's message again; its id. Raises NotInQuarantine."""
     message = _answer(connection, item, "released_at", by)

@@ -31,11 +31,16 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True)
 class Program:
-    """One process to keep running. `dies_by` is the signal it gets when the supervisor is gone."""
+    """One process to keep running.
+
+    `environment` is added to the supervisor's own (None takes a variable away). `outlives`: it is stopped
+    after the others have ended. `dies_by` is the signal it gets when the supervisor is gone.
+    """
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    outlives: bool = False
     dies_by: signal.Signals = signal.SIGKILL
 
 
@@ -95,17 +100,23 @@ class Supervisor:
                 self._on_change(self.pids)
 
     def stop(self) -> None:
-        """Ask every child to end, the last started first; kill those that have not after a grace time."""
-        end = monotonic_seconds() + GRACE_SECONDS
-        for child in reversed(self._children.values()):
-            _signal(child.process, signal.SIGTERM)
-        for child in reversed(self._children.values()):
-            try:
-                child.process.wait(max(0.1, end - monotonic_seconds()))
-            except subprocess.TimeoutExpired:
-                log.warning("process killed", process=child.program.name, pid=child.process.pid)
-                _signal(child.process, signal.SIGKILL)
-                child.process.wait()
+        """Ask every child to end, and kill those that have not after a grace time."""
+        children = list(self._children.values())
+        _stop([child for child in children if not child.program.outlives])
+        _stop([child for child in children if child.program.outlives])
+
+
+def _stop(children: Sequence[_Child]) -> None:
+    end = monotonic_seconds() + GRACE_SECONDS
+    for child in children:
+        _signal(child.process, signal.SIGTERM)
+    for child in children:
+        try:
+            child.process.wait(max(0.1, end - monotonic_seconds()))
+        except subprocess.TimeoutExpired:
+            log.warning("process killed", process=child.program.name, pid=child.process.pid)
+            _signal(child.process, signal.SIGKILL)
+            child.process.wait()
 
 
 def _next_pause(pause: float, lived_seconds: float) -> float:
@@ -127,10 +138,15 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
 
     return subprocess.Popen(  # noqa: S603
         list(program.command),
-        env={**os.environ, **program.environment},
+        env=_environment(program),
         stdin=subprocess.DEVNULL,
         preexec_fn=bind_to_parent,
     )
+
+
+def _environment(program: Program) -> dict[str, str]:
+    merged = {**os.environ, **program.environment}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -9,7 +9,9 @@ from worker.failures import NO, Failure
 from worker.schema import is_current, upgrade
 from worker.settings import read_settings
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="The database's schema.")
+app = typer.Typer(
+    rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="The database's schema."
+)
 
 
 @app.command("upgrade")

@@ -1,0 +1,639 @@
+"""initial schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+from sqlmodel import UTCDateTime
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Bring the schema up."""
+    op.create_table(
+        "account",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("username", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=True),
+        sa.Column("ident", sa.String(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("username", name="uq_account_username"),
+    )
+    op.create_table(
+        "alert",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("rule_version", sa.Integer(), nullable=False),
+        sa.Column("episode", sa.Integer(), nullable=False),
+        sa.Column("ruleset", sa.String(), nullable=False),
+        sa.Column("evaluation_id", sa.Integer(), nullable=True),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("recipient_system", sa.String(), nullable=False),
+        sa.Column("recipient_ident", sa.String(), nullable=False),
+        sa.Column("headline", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("evidence", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tree", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("actions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("follow_up", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("sources", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("annotates", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("as_of", UTCDateTime(), nullable=False),
+        sa.Column("received_at", UTCDateTime(), nullable=True),
+        sa.Column("raised_at", UTCDateTime(), nullable=False),
+        sa.Column("updated_at", UTCDateTime(), nullable=False),
+        sa.Column("told_at", UTCDateTime(), nullable=True),
+        sa.Column("acknowledged_at", UTCDateTime(), nullable=True),
+        sa.Column("snoozed_until", UTCDateTime(), nullable=True),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.Column("superseded_by", sa.String(), nullable=True),
+        sa.Column("rules_changed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("patient_id", "rule", "episode", name="alert_episode"),
+    )
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index("alert_by_state", ["state", "severity"], unique=False)
+        batch_op.create_index(
+            "alert_one_open_episode",
+            ["patient_id", "rule"],
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
+
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("actor_system", sa.String(), nullable=False),
+        sa.Column("actor_ident", sa.String(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=True),
+        sa.Column("object_kind", sa.String(), nullable=False),
+        sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=True),
+        sa.Column("event_digest", sa.String(), nullable=True),
+        sa.Column("data", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "audit_seal",
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("audit_id", sa.Integer(), nullable=False),
+        sa.Column("previous", sa.String(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("audit_id"),
+    )
+    op.create_table(
+        "cover",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("absent_system", sa.String(), nullable=False),
+        sa.Column("absent_ident", sa.String(), nullable=False),
+        sa.Column("covering_system", sa.String(), nullable=False),
+        sa.Column("covering_ident", sa.String(), nullable=False),
+        sa.Column("starts_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("cover", schema=None) as batch_op:
+        batch_op.create_index("cover_absent", ["absent_system", "absent_ident"], unique=False)
+        batch_op.create_index("cover_covering", ["covering_system", "covering_ident"], unique=False)
+
+    op.create_table(
+        "delivery",
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("delivery_key", sa.String(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("recipient_system", sa.String(), nullable=False),
+        sa.Column("recipient_ident", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("received_at", UTCDateTime(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("sent_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("delivery_key"),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "delivery_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("delivery_lane", ["lane", "id"], unique=False)
+
+    op.create_table(
+        "message",
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("flag", sa.String(), nullable=True),
+        sa.Column("received_at", UTCDateTime(), nullable=False),
+        sa.Column("finished_at", UTCDateTime(), nullable=True),
+        sa.CheckConstraint("state in ('pending', 'judged', 'quarantined')", name="ck_message_state"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "message_id", "sha256", name="uq_message_key"),
+    )
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_message_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("ix_message_source", ["source", "received_at"], unique=False)
+        batch_op.create_index(
+            "uq_message_event_id",
+            ["source", "message_id"],
+            unique=True,
+            sqlite_where=sa.text("format = 'event' and reason is null"),
+            postgresql_where=sa.text("format = 'event' and reason is null"),
+        )
+
+    op.create_table(
+        "patient",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("birth_date", sa.Date(), nullable=True),
+        sa.Column("sex", sa.String(), nullable=False),
+        sa.Column("deceased_at", UTCDateTime(), nullable=True),
+        sa.Column("told_at", UTCDateTime(), nullable=True),
+        sa.Column("judged_as_of", UTCDateTime(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("system", "ident", name="uq_patient_key"),
+    )
+    op.create_table(
+        "pool",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("ident"),
+    )
+    op.create_table(
+        "pool_member",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("pool", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("pool", "system", "ident", name="pool_member_once"),
+    )
+    with op.batch_alter_table("pool_member", schema=None) as batch_op:
+        batch_op.create_index("pool_member_of", ["system", "ident"], unique=False)
+
+    op.create_table(
+        "recipient",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("system", "ident", name="recipient_once"),
+    )
+    op.create_table(
+        "source_seen",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("first_message_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source"),
+    )
+    op.create_table(
+        "token",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("secret_sha256", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=True),
+        sa.Column("ident", sa.String(), nullable=True),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("secret_sha256"),
+    )
+    op.create_table(
+        "addressee",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["alert_id"],
+            ["alert.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("alert_id", "system", "ident", name="addressee_once"),
+    )
+    with op.batch_alter_table("addressee", schema=None) as batch_op:
+        batch_op.create_index("addressee_of", ["system", "ident"], unique=False)
+
+    op.create_table(
+        "alert_event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("from_state", sa.String(), nullable=True),
+        sa.Column("to_state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("actor_system", sa.String(), nullable=False),
+        sa.Column("actor_ident", sa.String(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("data", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["alert_id"],
+            ["alert.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("alert_id", "seq", name="alert_event_seq"),
+    )
+    op.create_table(
+        "evaluation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("patient_version", sa.Integer(), nullable=False),
+        sa.Column("as_of", UTCDateTime(), nullable=False),
+        sa.Column("evaluated_at", UTCDateTime(), nullable=False),
+        sa.Column("ruleset", sa.String(), nullable=False),
+        sa.Column("ruleset_version", sa.String(), nullable=False),
+        sa.Column("outcomes", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evaluation_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_evaluation_patient_id"), ["patient_id"], unique=False)
+
+    op.create_table(
+        "follow_up",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("expect", sa.String(), nullable=False),
+        sa.Column("due", sa.Date(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.Column("satisfied_by", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["alert_id"],
+            ["alert.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("follow_up", schema=None) as batch_op:
+        batch_op.create_index("follow_up_expected", ["patient_id", "expect", "state"], unique=False)
+
+    op.create_table(
+        "patient_link",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("retired_id", sa.Integer(), nullable=False),
+        sa.Column("survivor_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("linked_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["retired_id"],
+            ["patient.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["survivor_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("patient_link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_patient_link_survivor_id"), ["survivor_id"], unique=False)
+        batch_op.create_index(
+            "uq_patient_link_open",
+            ["retired_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at is null"),
+            postgresql_where=sa.text("ended_at is null"),
+        )
+
+    op.create_table(
+        "pregnancy_statement",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("pregnant", sa.Boolean(), nullable=False),
+        sa.Column("weeks", sa.Integer(), nullable=True),
+        sa.Column("effective_at", UTCDateTime(), nullable=False),
+        sa.Column("known_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("patient_id", "version", name="uq_pregnancy_version"),
+    )
+    with op.batch_alter_table("pregnancy_statement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pregnancy_statement_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pregnancy_statement_patient_id"), ["patient_id"], unique=False)
+
+    op.create_table(
+        "quarantine_item",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("remedy", sa.String(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("released_at", UTCDateTime(), nullable=True),
+        sa.Column("discarded_at", UTCDateTime(), nullable=True),
+        sa.Column("answered_by", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quarantine_item_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_quarantine_item_reason"), ["reason"], unique=False)
+
+    op.create_table(
+        "record",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("record_key", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=True),
+        sa.Column("start", UTCDateTime(), nullable=True),
+        sa.Column("end", UTCDateTime(), nullable=True),
+        sa.Column("known_at", UTCDateTime(), nullable=False),
+        sa.Column("route", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("patient_id", "record_key", "version", name="uq_record_version"),
+    )
+    with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_record_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_record_patient_id"), ["patient_id"], unique=False)
+
+    op.create_table(
+        "result",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("result_id", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("analyte", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("effective_at", UTCDateTime(), nullable=True),
+        sa.Column("issued_at", UTCDateTime(), nullable=True),
+        sa.Column("known_at", UTCDateTime(), nullable=False),
+        sa.Column("value", sa.String(), nullable=True),
+        sa.Column("comparator", sa.String(), nullable=True),
+        sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("dimension", sa.String(), nullable=True),
+        sa.Column("base", sa.String(), nullable=True),
+        sa.Column("coded", sa.String(), nullable=True),
+        sa.Column("range_low", sa.String(), nullable=True),
+        sa.Column("range_high", sa.String(), nullable=True),
+        sa.Column("notes", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("reported_value", sa.String(), nullable=False),
+        sa.Column("reported_unit", sa.String(), nullable=False),
+        sa.Column("orderer_system", sa.String(), nullable=True),
+        sa.Column("orderer_id", sa.String(), nullable=True),
+        sa.Column("orderer_name", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "result_id", "version", name="uq_result_version"),
+    )
+    with op.batch_alter_table("result", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_result_message_id"), ["message_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_result_patient_id"), ["patient_id"], unique=False)
+
+    op.create_table(
+        "session",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("secret_sha256", sa.String(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("csrf", sa.String(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("seen_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("secret_sha256"),
+    )
+    with op.batch_alter_table("session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_session_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("delivery_id", sa.Integer(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("headline", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["alert_id"],
+            ["alert.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["delivery.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["alert_event.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("delivery_id", "event_id", name="notice_once"),
+    )
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.create_index("notice_of_alert", ["alert_id"], unique=False)
+
+
+def downgrade() -> None:
+    """Take it back."""
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.drop_index("notice_of_alert")
+
+    op.drop_table("notice")
+    with op.batch_alter_table("session", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_session_account_id"))
+
+    op.drop_table("session")
+    with op.batch_alter_table("result", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_result_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_result_message_id"))
+
+    op.drop_table("result")
+    with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_record_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_record_message_id"))
+
+    op.drop_table("record")
+    with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_quarantine_item_reason"))
+        batch_op.drop_index(batch_op.f("ix_quarantine_item_message_id"))
+
+    op.drop_table("quarantine_item")
+    with op.batch_alter_table("pregnancy_statement", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pregnancy_statement_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_pregnancy_statement_message_id"))
+
+    op.drop_table("pregnancy_statement")
+    with op.batch_alter_table("patient_link", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_patient_link_open",
+            sqlite_where=sa.text("ended_at is null"),
+            postgresql_where=sa.text("ended_at is null"),
+        )
+        batch_op.drop_index(batch_op.f("ix_patient_link_survivor_id"))
+
+    op.drop_table("patient_link")
+    with op.batch_alter_table("follow_up", schema=None) as batch_op:
+        batch_op.drop_index("follow_up_expected")
+
+    op.drop_table("follow_up")
+    with op.batch_alter_table("evaluation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_evaluation_message_id"))
+
+    op.drop_table("evaluation")
+    op.drop_table("alert_event")
+    with op.batch_alter_table("addressee", schema=None) as batch_op:
+        batch_op.drop_index("addressee_of")
+
+    op.drop_table("addressee")
+    op.drop_table("token")
+    op.drop_table("source_seen")
+    op.drop_table("recipient")
+    with op.batch_alter_table("pool_member", schema=None) as batch_op:
+        batch_op.drop_index("pool_member_of")
+
+    op.drop_table("pool_member")
+    op.drop_table("pool")
+    op.drop_table("patient")
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_message_event_id",
+            sqlite_where=sa.text("format = 'event' and reason is null"),
+            postgresql_where=sa.text("format = 'event' and reason is null"),
+        )
+        batch_op.drop_index("ix_message_source")
+        batch_op.drop_index(
+            "ix_message_due",
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
+
+    op.drop_table("message")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index("delivery_lane")
+        batch_op.drop_index(
+            "delivery_due",
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
+
+    op.drop_table("delivery")
+    with op.batch_alter_table("cover", schema=None) as batch_op:
+        batch_op.drop_index("cover_covering")
+        batch_op.drop_index("cover_absent")
+
+    op.drop_table("cover")
+    op.drop_table("audit_seal")
+    op.drop_table("audit")
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_index(
+            "alert_one_open_episode",
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
+        batch_op.drop_index("alert_by_state")
+
+    op.drop_table("alert")
+    op.drop_table("account")

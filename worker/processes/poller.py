@@ -1,0 +1,26 @@
+"""The poller process: the duties of `worker.poller` until SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from worker import logs, metrics
+from worker.composition import build
+from worker.poller import run
+from worker.settings import read_settings
+
+
+def main() -> None:
+    """Run until told to stop."""
+    settings = read_settings()
+    logs.configure(level=settings.log_level, style=settings.log_format)
+    metrics.name_sources({source: known.name for source, known in settings.sources.items()})
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run(build(settings), stop)
+
+
+if __name__ == "__main__":
+    main()
