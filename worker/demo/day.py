@@ -106,7 +106,7 @@ def _unreadable(model: Event) -> tuple[str, ...]:
     nobody, foreign, shapeless = (copy.deepcopy(model) for _ in range(3))
     del nobody["data"]["patient"]
     foreign["type"] = "com.example.billing.v1"
-    shapeless["data"]["results"] = "none"
+    shapeless["data"] = "see attachment"
     for label, event in (("nobody", nobody), ("foreign", foreign), ("shapeless", shapeless)):
         event["id"] = f"unreadable-{label}"
     whole = [as_text(event) for event in (nobody, foreign, shapeless)]

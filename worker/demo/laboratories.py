@@ -7,6 +7,7 @@ under show has to find out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -105,3 +106,8 @@ LABORATORIES = (
     Laboratory("urn:lab:west", _WEST, inequality_in_value=True),
     Laboratory("urn:lab:east", _EAST, inequality_in_value=True),
 )
+
+
+def source_names() -> str:
+    """The setting that names these laboratories in metrics (`FERRULE_SOURCES`)."""
+    return json.dumps({one.source: {"name": one.source.rsplit(":", 1)[-1]} for one in LABORATORIES})
