@@ -1,7 +1,7 @@
 """From what was received to a believed reading, or the reason why it is not believed. Nothing is guessed.
 
 Numbers are decimal text; a value counts only with a listed unit that fits the code's property and within
-the analyte's plausible range. Antibodies and presence tests are read by flag, word, or the laboratory's limit.
+the analyte's plausible range. Antibodies and presence tests are read by flag, word, or the limit sent.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def read(
 ) -> Reading | Refusal:
     """Read one result.
 
-    `value` is as received, `<150`, `≥ 5` and `>^100` included; `code_property` is what `analyte_by_loinc` gave,
-    or None when there was no LOINC code (any dimension of the analyte then fits).
+    `value` is as received, `<150`, `≥ 5` and `>^100` included. `code_property` is what `analyte_by_loinc`
+    gave, or None when there was no LOINC code (any dimension of the analyte then fits).
     """
     low, high = _limits(range_low, range_high)
     asked = _properties(analyte, code_property)
