@@ -1,0 +1,1 @@
+"""What is served over HTTP: the clinician's pages, the API, the door for events, health and metrics."""

@@ -1,0 +1,216 @@
+"""One alert as its page shows it: who, what pattern, how sure, why now, what to do, what may be answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, select
+
+from alerts.people import POOL_SYSTEM
+from alerts.states import OPEN, State, Step, steps_from
+from alerts.tables import ALERT, POOL, RECIPIENT
+from rules.findings import Severity
+from rules.history import version_order
+from rules.ruleset import Ruleset
+from worker import records
+from worker.records import Stored
+from worker.web import words
+from worker.web.chart import Chart, chart, result_text
+from worker.web.deadlines import answer_by
+from worker.web.evidence import Shown, absent_in, concept_words, on_record_in, results_in
+from worker.web.explanation import Branch, branch
+from worker.web.limits import Held, limits_by_result
+from worker.web.people import PatientWords, patient_words
+from worker.web.scope import Scope
+from worker.web.tabs import Tab, tab_of
+from worker.web.timeline import HistoryLine, steps_of, timeline
+from worker.web.what_next import expected_of, what_next
+
+FORMS = (Step.ACKNOWLEDGE, Step.DISMISS, Step.SNOOZE, Step.REASSIGN, Step.RESOLVE, Step.REOPEN)
+MOST_COLLEAGUES = 500
+MOST_OTHERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLine:
+    """One value of the finding, as reported; `was` is what it said before a correction."""
+
+    analyte: str
+    text: str
+    was: str
+    also: str
+    taken: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another alert of the same patient."""
+
+    id: int
+    severity: str
+    headline: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """All that the template asks for."""
+
+    id: int
+    etag: int
+    rule: str
+    version: int
+    severity: str
+    headline: str
+    text: str
+    told: str
+    tab: Tab
+    open: bool
+    patient: PatientWords
+    values: tuple[ValueLine, ...]
+    on_record: tuple[str, ...]
+    absent: tuple[str, ...]
+    actions: tuple[str, ...]
+    follow_up_words: str
+    follow_up: tuple[str, ...]
+    next: tuple[str, ...]
+    choices: tuple[str, ...]
+    supplement: bool
+    reasons: dict[str, str]
+    snoozes: tuple[tuple[str, str], ...]
+    colleagues: tuple[tuple[str, str], ...]
+    chart: Chart
+    tree: Branch | None
+    sources: tuple[str, ...]
+    history: tuple[HistoryLine, ...]
+    others: tuple[Other, ...]
+    wrong: tuple[str, ...] = ()
+    opened: str = ""
+    just_answered: bool = False
+
+
+def alert_page(
+    connection: Connection, ruleset: Ruleset, scope: Scope, row: Row[Any], now: datetime, zone: ZoneInfo
+) -> AlertPage:
+    """The page of the alert `row`, which the scope must hold."""
+    stored = records.load(connection, [row.patient_id])[row.patient_id]
+    steps, expected = steps_of(connection, row.id), expected_of(connection, row.id)
+    held, results = limits_by_result(row.tree), results_in(row.evidence)
+    state, severity = State(row.state), Severity(row.severity)
+    choices = tuple(step.value for step in FORMS if step in steps_from(state))
+    answered = next(
+        (s for s in reversed(steps) if s.step in (Step.ACKNOWLEDGE, Step.DISMISS, Step.RESOLVE)), None
+    )
+    return AlertPage(
+        id=row.id,
+        etag=row.version,
+        rule=row.rule,
+        version=row.rule_version,
+        severity=row.severity,
+        headline=row.headline,
+        text=row.text,
+        told=_told(row, severity, now, zone),
+        tab=tab_of(state, severity, row.snoozed_until, now),
+        open=state in OPEN,
+        patient=patient_words(stored, now),
+        values=tuple(_value(shown, held.get(shown.key), stored, now, zone) for shown in results),
+        on_record=tuple(on_record_in(row.evidence, now, zone)),
+        absent=tuple(absent_in(row.evidence, row.as_of, now, zone)),
+        actions=tuple(row.actions),
+        follow_up_words="Follow-up" if answered else "Follow-up if you agree",
+        follow_up=_follow_up(row, now, zone),
+        next=what_next(row, expected, answered, now, zone),
+        choices=choices,
+        supplement=any("b12" in str(e.get("absent", "")) for e in row.evidence),
+        reasons=words.DISMISS_REASONS,
+        snoozes=_snoozes(now, zone),
+        colleagues=_colleagues(connection, scope) if Step.REASSIGN in choices else (),
+        chart=chart(stored.history, [r.analyte for r in results], held, now, zone),
+        tree=branch(row.tree, now, zone) if row.tree else None,
+        sources=tuple(_source(ruleset, source) for source in row.sources),
+        history=timeline(connection, steps, zone),
+        others=_others(connection, scope, row),
+    )
+
+
+def _told(row: Row[Any], severity: Severity, now: datetime, zone: ZoneInfo) -> str:
+    said = (
+        f"told {words.clock_time(row.told_at, now, zone)}"
+        if row.told_at
+        else f"raised {words.clock_time(row.raised_at, now, zone)}"
+    )
+    due = answer_by(severity, row.raised_at, zone) if row.state in (State.RAISED, State.TOLD) else None
+    if due is None:
+        return said
+    return (
+        f"{said} · answer was due {words.clock_time(due, now, zone)}"
+        if due < now
+        else f"{said} · answer by {words.clock_time(due, now, zone)}"
+    )
+
+
+def _value(shown: Shown, held: Held | None, stored: Stored, now: datetime, zone: ZoneInfo) -> ValueLine:
+    return ValueLine(
+        analyte=shown.name,
+        text=shown.text,
+        was=_before_correction(shown, stored),
+        also="",
+        taken=words.day(shown.effective_at, now, zone),
+        limit=held.text if held else "",
+    )
+
+
+def _before_correction(shown: Shown, stored: Stored) -> str:
+    versions = sorted((r for r in stored.history.results if r.key == shown.key), key=version_order)
+    older = [text for r in versions[:-1] if (text := result_text(r)) != shown.text]
+    return older[-1] if older else ""
+
+
+def _follow_up(row: Row[Any], now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    expected = ((item["expect"], date.fromisoformat(item["due"])) for item in row.follow_up)
+    return tuple(f"{concept_words(expect)} by {words.day(due, now, zone)}" for expect, due in expected)
+
+
+def _snoozes(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
+    """(moment, words): tomorrow morning, in three days, in a week, in four weeks."""
+    today = now.astimezone(zone).date()
+    choices = ((1, "tomorrow 08:00"), (3, "in 3 days"), (7, "in a week"), (28, "in 4 weeks"))
+    return tuple(
+        (datetime.combine(today + timedelta(days=days), time(8), zone).isoformat(), said)
+        for days, said in choices
+    )
+
+
+def _colleagues(connection: Connection, scope: Scope) -> tuple[tuple[str, str], ...]:
+    people = select(RECIPIENT).where(RECIPIENT.c.active).order_by(RECIPIENT.c.name).limit(MOST_COLLEAGUES)
+    pools = connection.execute(select(POOL).order_by(POOL.c.name)).all()
+    own = (scope.own.system, scope.own.id)
+    return (
+        *((f"{POOL_SYSTEM}|{p.ident}", f"Pool: {p.name or p.ident}") for p in pools),
+        *(
+            (f"{r.system}|{r.ident}", r.name or r.ident)
+            for r in connection.execute(people)
+            if (r.system, r.ident) != own
+        ),
+    )
+
+
+def _source(ruleset: Ruleset, source: str) -> str:
+    known = ruleset.sources.get(source)
+    return known.citation if known else source
+
+
+def _others(connection: Connection, scope: Scope, row: Row[Any]) -> tuple[Other, ...]:
+    query = (
+        select(ALERT)
+        .where(scope.visible(), ALERT.c.patient_id == row.patient_id, ALERT.c.id != row.id)
+        .order_by(ALERT.c.id.desc())
+        .limit(MOST_OTHERS)
+    )
+    return tuple(
+        Other(r.id, r.severity, r.headline, r.state.replace("-", " ")) for r in connection.execute(query)
+    )

@@ -1,0 +1,136 @@
+"""The web app put together: layers, routers, static files, and how errors are said. No route lives here."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from alerts.states import NotAllowed
+from alerts.steps import Conflict
+from worker.composition import Deps
+from worker.web import api, events, health, inbox, login, metrics_page, stream
+from worker.web.deps import is_https
+from worker.web.headers import SafeHeaders
+from worker.web.login import login_page
+from worker.web.pages import STATIC, said, wants_page
+from worker.web.readers import BadToken, NotSignedIn, WrongRole
+from worker.web.same_site import SameSiteOnly
+
+TITLES = {404: "Not here", 405: "Not possible", 413: "Too large"}
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The app for HTTP_LISTEN. Starts nothing: no thread, no broker, no migration."""
+    app = FastAPI(title="Ferrule", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.deps = deps
+    app.state.metrics_for_all = False
+    app.state.watch = stream.Watch()
+    for module in (health, metrics_page, events, api, stream, inbox):
+        app.include_router(module.router)
+    if deps.settings.local_accounts:
+        app.include_router(login.router)
+    app.include_router(login.leaving)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _say_errors(app)
+    app.add_middleware(SameSiteOnly)
+    if deps.settings.public_url:
+        hosts = [urlsplit(deps.settings.links_to).hostname or "", "localhost", "127.0.0.1", "[::1]"]
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_middleware(SafeHeaders, https=is_https(deps.settings))
+    return app
+
+
+def _say_errors(app: FastAPI) -> None:
+    app.add_exception_handler(NotSignedIn, _not_signed_in)
+    app.add_exception_handler(WrongRole, _wrong_role)
+    app.add_exception_handler(BadToken, _bad_token)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(Conflict, _conflict)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _ours)
+
+
+def _not_signed_in(request: Request, _: Exception) -> Response:
+    if wants_page(request):
+        if request.app.state.deps.settings.local_accounts:
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return login_page(request, asked, status=401)
+        return said(
+            request, 401, "Not signed in", "Sign-in is not set up here.", to="/login", words="Try again"
+        )
+    return JSONResponse({"detail": "not signed in"}, 401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _wrong_role(request: Request, _: Exception) -> Response:
+    if wants_page(request):
+        return said(
+            request,
+            403,
+            "Not for this account",
+            "These pages are for clinicians.",
+            to="/login",
+            words="Log in",
+        )
+    return JSONResponse({"detail": "not for this role"}, 403)
+
+
+def _bad_token(request: Request, _: Exception) -> Response:
+    if wants_page(request):
+        return said(
+            request,
+            403,
+            "Nothing was changed",
+            "The page was too old, or the form came from elsewhere. Open it again.",
+        )
+    return JSONResponse({"detail": "the form's token is missing or old"}, 403)
+
+
+def _not_allowed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowed)
+    return JSONResponse({"detail": str(error), "state": error.state}, 409)
+
+
+def _conflict(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 412)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if wants_page(request):
+        lines = (
+            ["There is no such page, or the alert is not addressed to you."]
+            if error.status_code == 404
+            else []
+        )
+        return said(request, error.status_code, TITLES.get(error.status_code, "That did not work"), *lines)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """422 with the field; never the value that was given."""
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {"field": ".".join(str(part) for part in e["loc"][1:]), "problem": e["msg"]} for e in error.errors()
+    ]
+    if wants_page(request):
+        return said(request, 422, "Something is missing", *(f"{f['field']}: {f['problem']}" for f in faults))
+    return JSONResponse({"detail": faults}, 422)
+
+
+def _ours(request: Request, _: Exception) -> Response:
+    """Our own fault: said in one line, without anything of what was being worked on."""
+    if wants_page(request):
+        return said(
+            request,
+            500,
+            "That was our fault",
+            "Nothing was changed. Try again; if it stays, tell operations the time.",
+        )
+    return JSONResponse({"detail": "internal error"}, 500)

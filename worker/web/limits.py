@@ -1,0 +1,72 @@
+"""The limit each value was held against, read from the explanation that is kept with the alert.
+
+The evaluator writes the limit it used into the note of each leaf (`rules.evaluate`); here it is put into a
+reader's words and, for the chart, into numbers. A note of another shape gives no limit, never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from worker.web import words
+from worker.web.evidence import unit_text
+
+WORDS = {"<": "below", "<=": "at or below", ">": "above", ">=": "at or above"}
+_NUMBER = r"(?P<value>\d+(?:\.\d+)?) (?P<unit>[^\s;|]+)"
+_RULES_OWN = re.compile(rf"limit (?P<op><=|>=|<|>) {_NUMBER}")
+_LABORATORYS = re.compile(rf"laboratory's limit {_NUMBER}")
+_FALLBACK = re.compile(rf"no laboratory limit sent; (?P<op><=|>=|<|>) {_NUMBER}")
+_ABOVE = re.compile(r"\babove range\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One limit: which way a value crosses it, the number in its unit, and whose it is."""
+
+    op: str
+    value: Decimal
+    unit: str
+    laboratory: bool
+
+    @property
+    def text(self) -> str:
+        """ "above 914 pg/mL (laboratory)"."""
+        whose = " (laboratory)" if self.laboratory else ""
+        return f"{WORDS[self.op]} {self.number}{whose}"
+
+    @property
+    def number(self) -> str:
+        """The number and its unit."""
+        return f"{words.number(f'{self.value:f}')} {unit_text(self.unit)}"
+
+
+def limits_by_result(tree: Mapping[str, Any]) -> dict[str, Held]:
+    """Result key → the first limit that a true leaf of the tree held it against."""
+    found: dict[str, Held] = {}
+    for node in _leaves(tree):
+        held = _read(node) if node["truth"] == "true" else None
+        for evidence in node["evidence"] if held else ():
+            if held and "analyte" in evidence:
+                found.setdefault(evidence["key"], held)
+    return found
+
+
+def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if not node["parts"]:
+        yield node
+    for part in node["parts"]:
+        yield from _leaves(part)
+
+
+def _read(node: Mapping[str, Any]) -> Held | None:
+    note = node["note"]
+    if found := _RULES_OWN.search(note) or _FALLBACK.search(note):
+        return Held(found["op"], Decimal(found["value"]), found["unit"], laboratory=False)
+    if found := _LABORATORYS.search(note):
+        op = ">" if _ABOVE.search(node["text"]) else "<"
+        return Held(op, Decimal(found["value"]), found["unit"], laboratory=True)
+    return None

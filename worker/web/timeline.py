@@ -1,0 +1,95 @@
+"""The history of an alert in words: who did what, when, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, select
+
+from alerts.directory import one_of
+from alerts.people import POOL_SYSTEM, SELF_SYSTEM, Address
+from alerts.states import Step
+from alerts.tables import ALERT_EVENT, POOL, RECIPIENT
+from worker.web import words
+
+DID: dict[str, str] = {
+    Step.RAISE: "The pattern was seen and the alert raised",
+    Step.TELL: "Told",
+    Step.JOIN: "A further result joined",
+    Step.AMEND: "A result was corrected; the alert was brought up to date",
+    Step.WORSEN: "It became more severe",
+    Step.FLAG: "The rule has changed since",
+    Step.ACKNOWLEDGE: "Acknowledged",
+    Step.FOLLOW: "Is being followed up",
+    Step.SNOOZE: "Snoozed",
+    Step.WAKE: "The snooze ended",
+    Step.REASSIGN: "Passed on",
+    Step.DISMISS: "Dismissed",
+    Step.RESOLVE: "Closed: settled",
+    Step.REOPEN: "Opened again",
+    Step.CLOSE: "Closed",
+    Step.WITHDRAW: "Withdrawn",
+}
+
+WHY: dict[str, str] = {
+    **words.DISMISS_REASONS,
+    "resolved-by-evidence": "a newer result or record answers it",
+    "superseded-by": "a stronger finding covers it",
+    "expired-by-policy": "nobody answered in the time the site allows",
+    "fact-corrected": "a result it rested on was corrected or taken back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One step as shown."""
+
+    when: str
+    what: str
+    why: str
+
+
+def steps_of(connection: Connection, alert: int) -> list[Row[Any]]:
+    """The alert's steps, oldest first."""
+    query = select(ALERT_EVENT).where(ALERT_EVENT.c.alert_id == alert).order_by(ALERT_EVENT.c.seq)
+    return list(connection.execute(query))
+
+
+def names_of(connection: Connection, addresses: set[Address]) -> dict[Address, str]:
+    """The names of people and pools of the directory; Ferrule's own parts have none."""
+    people = {a for a in addresses if a.system not in (POOL_SYSTEM, SELF_SYSTEM)}
+    pools = {a.id: a for a in addresses if a.is_pool}
+    found = {
+        Address(row.system, row.ident): row.name or row.ident
+        for row in connection.execute(select(RECIPIENT).where(one_of(RECIPIENT, people)))
+    }
+    for row in connection.execute(select(POOL).where(POOL.c.ident.in_(list(pools)))):
+        found[pools[row.ident]] = row.name or row.ident
+    return found
+
+
+def timeline(connection: Connection, steps: list[Row[Any]], zone: ZoneInfo) -> tuple[HistoryLine, ...]:
+    """The steps in words, oldest first."""
+    actors = {Address(step.actor_system, step.actor_ident) for step in steps}
+    named = {to for step in steps if (to := _to(step.data)) is not None}
+    names = names_of(connection, actors | named)
+    return tuple(_line(step, names, zone) for step in steps)
+
+
+def _line(step: Row[Any], names: Mapping[Address, str], zone: ZoneInfo) -> HistoryLine:
+    actor, to = Address(step.actor_system, step.actor_ident), _to(step.data)
+    what = DID.get(step.step, step.step)
+    if to is not None:
+        what += f" to {names.get(to, to.id)}"
+    if actor.system != SELF_SYSTEM:
+        what += f" by {names.get(actor, actor.id)}"
+    why = [WHY.get(step.reason, ""), str(step.data.get("comment") or "")]
+    return HistoryLine(words.stamp(step.at, zone), what, " · ".join(part for part in why if part))
+
+
+def _to(data: Mapping[str, Any]) -> Address | None:
+    to = data.get("to")
+    return Address(to["system"], to["id"]) if isinstance(to, dict) else None

@@ -1,0 +1,85 @@
+"""Words for times, waits, people and reasons, as a clinician would write them. Pure: now is handed in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from rules.facts import Sex
+
+DISMISS_REASONS: dict[str, str] = {
+    "explained-by-supplement": "Explained: takes B12, a multivitamin or fortified drinks",
+    "known-diagnosis": "Known diagnosis, already being cared for",
+    "already-acted": "Already acted on",
+    "not-my-patient": "Not my patient",
+    "wrong-patient": "Results belong to another patient",
+    "lab-error": "Laboratory or sampling error",
+    "not-relevant": "Not relevant for this patient",
+    "rule-wrong": "The rule is wrong here",
+}
+
+
+def day(moment: datetime | date, now: datetime, zone: ZoneInfo) -> str:
+    """ "1 Mar", with the year when it is another one than now's."""
+    local = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
+    year = "" if local.year == now.astimezone(zone).year else f" {local.year}"
+    return f"{local.day} {local:%b}{year}"
+
+
+def full_day(moment: datetime | date, zone: ZoneInfo) -> str:
+    """ "1 Mar 2026"."""
+    local = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
+    return f"{local.day} {local:%b %Y}"
+
+
+def clock_time(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """ "09:12" today, "yesterday 09:12", "tomorrow 17:00", else "1 Mar 09:12"."""
+    local, today = moment.astimezone(zone), now.astimezone(zone).date()
+    away = (local.date() - today).days
+    prefix = {0: "", -1: "yesterday ", 1: "tomorrow "}.get(away, f"{day(moment, now, zone)} ")
+    return f"{prefix}{local:%H:%M}"
+
+
+def stamp(moment: datetime, zone: ZoneInfo) -> str:
+    """ "1 Mar 2026 09:12", for the history."""
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def wait(since: datetime, now: datetime) -> str:
+    """How long something has waited: "just now", "12 min", "3 h", "yesterday", "5 d"."""
+    passed = now - since
+    if passed < timedelta(minutes=1):
+        return "just now"
+    if passed < timedelta(hours=1):
+        return f"{passed // timedelta(minutes=1)} min"
+    if passed < timedelta(days=1):
+        return f"{passed // timedelta(hours=1)} h"
+    if passed < timedelta(days=2):
+        return "yesterday"
+    return f"{passed.days} d"
+
+
+def age(born: date, on: date) -> int:
+    """Completed years."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def sex_letter(sex: Sex) -> str:
+    """F, M, or nothing when it is not known."""
+    return {Sex.FEMALE: "F", Sex.MALE: "M"}.get(sex, "")
+
+
+def number(text: str) -> str:
+    """A reported number with thousands set apart ("1450" → "1,450"); anything else as it came."""
+    whole, dot, part = text.partition(".")
+    if not (whole.isascii() and whole.isdigit() and len(whole) > 3 and (part.isdigit() or not dot)):
+        return text
+    return f"{int(whole):,}{dot}{part}" if not whole.startswith("0") else text
+
+
+def joined(words: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
