@@ -43,7 +43,9 @@ def leaf(
     elif truth is Truth.FALSE:
         settles = NOTHING
     kept = tuple(evidence) if truth is Truth.TRUE else ()
-    return Answer(truth, TreeNode(text, truth, note, tuple(evidence) or tuple(absent)), kept, tuple(absent), settles)
+    return Answer(
+        truth, TreeNode(text, truth, note, tuple(evidence) or tuple(absent)), kept, tuple(absent), settles
+    )
 
 
 def all_answers(parts: Sequence[Answer], text: str = "all of") -> Answer:

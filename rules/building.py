@@ -60,7 +60,9 @@ class Builder:
             BadFile: an expression outside the language, an unknown name, or nesting deeper than 8.
         """
         if depth > MAX_DEPTH:
-            raise self.source.error(path, f"conditions nest deeper than {MAX_DEPTH}; name a part as a definition")
+            raise self.source.error(
+                path, f"conditions nest deeper than {MAX_DEPTH}; name a part as a definition"
+            )
         if isinstance(shape, str):
             return self.leaf(shape, path)
         parts = [*self._block(shape, path, depth)]
@@ -83,7 +85,9 @@ class Builder:
                 raise self.source.error((*path, "at_least"), f"asks for {shape.at_least.n} of {len(parts)}")
             yield nodes.AtLeast(shape.at_least.n, parts)
 
-    def _parts(self, shapes: Sequence[ConditionShape], path: Path_, depth: int) -> tuple[nodes.Condition, ...]:
+    def _parts(
+        self, shapes: Sequence[ConditionShape], path: Path_, depth: int
+    ) -> tuple[nodes.Condition, ...]:
         return tuple(self.condition(s, (*path, i), depth + 1) for i, s in enumerate(shapes))
 
     def leaf(self, text: str, path: Path_) -> nodes.Leaf:
@@ -171,7 +175,9 @@ class Builder:
     def _said(self, shape: str | list[SayShape], path: Path_) -> tuple[Cased[str], ...]:
         if isinstance(shape, str):
             return (Cased(shape),)
-        return self._closed([Cased(s.say, self._when(s.when, (*path, i))) for i, s in enumerate(shape)], path, "say")
+        return self._closed(
+            [Cased(s.say, self._when(s.when, (*path, i))) for i, s in enumerate(shape)], path, "say"
+        )
 
     def _closed(self, cased: list[Cased[T]], path: Path_, what: str) -> tuple[Cased[T], ...]:
         """Only the last case may be, and must be, without a `when`."""

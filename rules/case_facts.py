@@ -229,5 +229,3 @@ def _coded(kind: RecordKind, what: str) -> tuple[str, str, str]:
         if pattern.match(what):
             return system, what, what
     raise BadCase(f"'{what}' is neither a concept nor a code of a known system")
-
-

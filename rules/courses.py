@@ -40,8 +40,9 @@ def current_records(records: Iterable[Record], known_by: datetime) -> list[Recor
 def taken(record: Record, at: datetime) -> Taken | None:
     """When the record held, as of `at`; None when it had not begun.
 
-    Medication: active with no end is still taken; with an end, from start to end whatever the status; completed or
-    stopped without an end is one administration at its start. Everything else happens at its start.
+    Medication: active with no end is still taken; with an end, from start to end whatever the status;
+    completed or stopped without an end is one administration at its start. Everything else happens at its
+    start.
     """
     if record.start is not None and record.start > at:
         return None
@@ -59,7 +60,9 @@ def course_start(records: Iterable[Record], at: datetime) -> datetime | None:
     spans = [(t.first, t.last) for r in records if (t := taken(r, at)) and t.first and t.last]
     if not spans:
         return None
-    known = sorted(((first, last) for first, last in spans if first and last), key=lambda s: s[1], reverse=True)
+    known = sorted(
+        ((first, last) for first, last in spans if first and last), key=lambda s: s[1], reverse=True
+    )
     start = known[0][0]
     for first, last in known[1:]:
         if start - last <= COURSE_GAP:

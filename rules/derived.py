@@ -62,11 +62,10 @@ _CAPACITIES: Mapping[str, _Formula] = {
 def _each(
     name: str, tops: Sequence[Result], bottoms: Sequence[Result], formula: _Formula
 ) -> Iterator[Result]:
-    for top in tops:
-        for bottom in bottoms:
-            quantity = _quantity(name, top, bottom, formula)
-            if quantity is not None:
-                yield _result(name, top, bottom, quantity)
+    for top, bottom in product(tops, bottoms):
+        quantity = _quantity(name, top, bottom, formula)
+        if quantity is not None:
+            yield _result(name, top, bottom, quantity)
 
 
 def _quantity(name: str, top: Result, bottom: Result, formula: _Formula) -> Quantity | None:

@@ -1,7 +1,7 @@
 """The reference evaluator: what each node of `rules.nodes` means, said as plainly as possible.
 
-It is the judge of any faster one. It decides truth, evidence, what was not on record and what one more test would
-settle; holds, precedence and words are `rules.judging`.
+It is the judge of any faster one. It decides truth, evidence, what was not on record and what one more test
+would settle; holds, precedence and words are `rules.judging`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class Evaluator:
         combine = all_of if node.selection.which is nodes.Which.ALL else any_of
         truth = combine(truths) if results else Truth.UNKNOWN
         telling = [r for r, t in zip(results, truths, strict=True) if t is truth]
-        return self._result_leaf(node.text, truth, telling, node.selection, self._limit_note(node.test, telling))
+        return self._result_leaf(
+            node.text, truth, telling, node.selection, self._limit_note(node.test, telling)
+        )
 
     @answer.register
     def _(self, node: nodes.Counted) -> Answer:
@@ -151,7 +153,9 @@ class Evaluator:
         found = self._pick(node.selection)
         if node.present:
             return self._result_leaf(node.text, Truth.of(bool(found)), found, node.selection)
-        absent = AbsentEvidence(node.selection.analyte, self._since(node.selection.window, node.selection.analyte))
+        absent = AbsentEvidence(
+            node.selection.analyte, self._since(node.selection.window, node.selection.analyte)
+        )
         if found:
             return self._result_leaf(node.text, Truth.FALSE, found, node.selection)
         return leaf(node.text, Truth.TRUE, evidence=[absent])
@@ -181,7 +185,8 @@ class Evaluator:
         waiting = [
             r
             for r in self.view.pending(node.analyte)
-            if r.effective_at is not None and self.view.as_of - r.effective_at <= PENDING_AGE + self.view.slack
+            if r.effective_at is not None
+            and self.view.as_of - r.effective_at <= PENDING_AGE + self.view.slack
         ]
         return leaf(node.text, Truth.of(bool(orders or waiting)), evidence=evidence)
 
@@ -269,7 +274,9 @@ class Evaluator:
             case nodes.BeyondTable() if results:
                 at = results[0].effective_at
                 limits = limit_for(self.vocabulary.tables[test.table], self.view, at)
-                return f"limit {test.op} {printed(limits, quantity)}" if limits else "no limit for this patient"
+                return (
+                    f"limit {test.op} {printed(limits, quantity)}" if limits else "no limit for this patient"
+                )
         return ""
 
     def _result_leaf(

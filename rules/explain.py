@@ -48,7 +48,10 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
             start = evidence.start.isoformat() if evidence.start else None
             return {"kind": evidence.kind, "concept": evidence.concept, "name": evidence.name, "start": start}
         case AbsentEvidence():
-            return {"absent": evidence.absent, "since": evidence.since.isoformat() if evidence.since else None}
+            return {
+                "absent": evidence.absent,
+                "since": evidence.since.isoformat() if evidence.since else None,
+            }
 
 
 def tree_json(node: TreeNode) -> dict[str, Any]:

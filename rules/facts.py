@@ -65,9 +65,9 @@ class Unusable(StrEnum):
 class Quantity:
     """A believed number with a believed unit.
 
-    `value` is the number as printed, in `unit` (its UCUM spelling); `base` is the same number exactly scaled to
-    the base unit of `dimension` ("mass", "molar", "fraction", …; see `rules.units`), so that two quantities of
-    one dimension compare without any rounding.
+    `value` is the number as printed, in `unit` (its UCUM spelling); `base` is the same number exactly scaled
+    to the base unit of `dimension` ("mass", "molar", "fraction", …; see `rules.units`), so that two
+    quantities of one dimension compare without any rounding.
     """
 
     value: Decimal
@@ -82,8 +82,8 @@ class Result:
     """One version of one laboratory result.
 
     `key` names the result across its versions (source and result id); `problem` is None when the reading was
-    believed, else why it never can be used. `range_low` and `range_high` are the laboratory's own limits, in the
-    reported unit. `notes` are specimen notes and remarks, lower case.
+    believed, else why it never can be used. `range_low` and `range_high` are the laboratory's own limits, in
+    the reported unit. `notes` are specimen notes and remarks, lower case.
     """
 
     key: str
@@ -119,9 +119,10 @@ class RecordKind(StrEnum):
 class Record:
     """One version of one entry of a medication, problem, procedure or order list.
 
-    `start` is the first instant and `end` the last instant (a bare date is its whole local day). `start_last` is the
-    last instant that `start` may mean: the end of that local day when only the day was given, else None. `status`
-    and `route` are lower-case words or None. A version with status `entered-in-error` takes the record away.
+    `start` is the first instant and `end` the last instant (a bare date is its whole local day). `start_last`
+    is the last instant that `start` may mean: the end of that local day when only the day was given, else
+    None. `status` and `route` are lower-case words or None. A version with status `entered-in-error` takes
+    the record away.
     """
 
     key: str

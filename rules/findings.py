@@ -93,10 +93,10 @@ class TreeNode:
 class RuleJudgment:
     """What one rule says of one patient at one moment.
 
-    `pattern` is the truth of the rule's conditions before holds and precedence. `held` names the hold that keeps a
-    true pattern from being told now; `covered_by` the stronger rule that is told instead. `missing` lists the
-    analytes any one of which, measured, would settle an unknown pattern. Severity and words are those of the moment,
-    also when the pattern is not true (they are then not shown).
+    `pattern` is the truth of the rule's conditions before holds and precedence. `held` names the hold that
+    keeps a true pattern from being told now; `covered_by` the stronger rule that is told instead. `missing`
+    lists the analytes any one of which, measured, would settle an unknown pattern. Severity and words are
+    those of the moment, also when the pattern is not true (they are then not shown).
     """
 
     rule: str
@@ -158,7 +158,9 @@ class Judgment:
     def undetermined(self) -> tuple[RuleJudgment, ...]:
         """Active and pilot rules that one more test would settle."""
         speaking = (RuleStatus.ACTIVE, RuleStatus.PILOT)
-        return tuple(r for r in self.rules if r.status in speaking and r.pattern is Truth.UNKNOWN and r.missing)
+        return tuple(
+            r for r in self.rules if r.status in speaking and r.pattern is Truth.UNKNOWN and r.missing
+        )
 
     def _told(self, *statuses: RuleStatus) -> tuple[RuleJudgment, ...]:
         told = [r for r in self.rules if r.status in statuses and r.told]
@@ -168,7 +170,7 @@ class Judgment:
 class Ended(StrEnum):
     """Why a pattern that was true is no longer (design decision 12)."""
 
-    CORRECTED = "corrected"            # a fact it rested on was corrected or retracted
-    NEWER_FACT = "newer-fact"          # a later fact ended it: normal value, treatment, referral, explanation
-    TIME = "time"                      # only time passed
-    RULES_CHANGED = "rules-changed"    # the rule itself is another one now
+    CORRECTED = "corrected"  # a fact it rested on was corrected or retracted
+    NEWER_FACT = "newer-fact"  # a later fact ended it: normal value, treatment, referral, explanation
+    TIME = "time"  # only time passed
+    RULES_CHANGED = "rules-changed"  # the rule itself is another one now

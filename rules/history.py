@@ -1,4 +1,5 @@
-"""Which facts count at a moment: the newest version of each, in time, of usable status, from a sound specimen.
+"""Which facts count at a moment: the newest version of each, in time, of usable status, from a sound
+specimen.
 
 A view is made once for one judging of one patient; selections are answered from it. It decides nothing about
 limits: that is `rules.evaluate`.
@@ -13,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from rules.courses import current_records
-from rules.derived import derived, invalidated
+from rules.derived import derived
 from rules.facts import History, PregnancyStatement, Record, RecordKind, Result, Status, Unusable
 from rules.findings import NotUsed
 from rules.pregnancy import Gravidity, gravidity
+from rules.specimens import invalidated
 
 RANK = {
     Status.REGISTERED: 0,
@@ -42,8 +44,9 @@ def version_order(result: Result) -> tuple[int, datetime, int]:
 class View:
     """One patient's usable facts at `as_of`.
 
-    `known_by` is the moment up to which facts count as known (`as_of` unless given). `slack` stretches every look-back from `as_of`: the time that passed since an alert was raised, when the question
-    is whether anything but time ended its pattern (`rules.endings`).
+    `known_by` is the moment up to which facts count as known (`as_of` unless given). `slack` stretches every
+    look-back from `as_of`: the time that passed since an alert was raised, when the question is whether
+    anything but time ended its pattern (`rules.endings`).
     """
 
     history: History
@@ -116,7 +119,8 @@ class View:
 
     @cached_property
     def age(self) -> int | None:
-        """Completed years at `as_of` (at the alert, when there is slack), None without a believable birth date."""
+        """Completed years at `as_of` (at the alert, when there is slack), None without a believable birth
+        date."""
         months = self.age_in_months
         return None if months is None else months // 12
 
@@ -139,7 +143,8 @@ def _current_versions(results: Iterable[Result], known_by: datetime) -> tuple[li
         newest, *older = sorted(versions[key], key=version_order, reverse=True)
         current.append(newest)
         superseded += [
-            NotUsed(o.key, o.id, Unusable.SUPERSEDED, f"{o.status} version replaced", o.analyte) for o in older
+            NotUsed(o.key, o.id, Unusable.SUPERSEDED, f"{o.status} version replaced", o.analyte)
+            for o in older
         ]
     return current, superseded
 

@@ -50,9 +50,7 @@ def with_precedence(judged: Iterable[RuleJudgment], rules: Mapping[str, Rule]) -
     """
     judged = list(judged)
     stands = {
-        j.rule
-        for j in judged
-        if j.status is RuleStatus.ACTIVE and j.pattern is Truth.TRUE and j.held is None
+        j.rule for j in judged if j.status is RuleStatus.ACTIVE and j.pattern is Truth.TRUE and j.held is None
     }
     covered = [_covered(j, rules[j.rule].yields_to, stands) for j in judged]
     told = {j.rule for j in covered if j.told}
@@ -64,7 +62,9 @@ def with_precedence(judged: Iterable[RuleJudgment], rules: Mapping[str, Rule]) -
 
 def _covered(judgment: RuleJudgment, yields_to: Sequence[str], stands: set[str]) -> RuleJudgment:
     over = next((r for r in yields_to if r in stands), None)
-    return judgment if over is None or judgment.pattern is not Truth.TRUE else replace(judgment, covered_by=over)
+    return (
+        judgment if over is None or judgment.pattern is not Truth.TRUE else replace(judgment, covered_by=over)
+    )
 
 
 def _held(rule: Rule, evaluator: Evaluator) -> str | None:
@@ -89,5 +89,3 @@ def _follow_up(rule: Rule, evaluator: Evaluator) -> tuple[FollowUp, ...]:
     return tuple(
         FollowUp(f.expect, (day + f.within).date()) for f in rule.follow_up if _true(f.when, evaluator)
     )
-
-

@@ -15,10 +15,11 @@ from rules.nodes import Limit
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table. Ages in completed months, `from_months` included, `below_months` not; None: no bound.
+    """One line of a table. Ages in completed months, `from_months` included, `below_months` not; None: no
+    bound.
 
-    `trimester` 0 means pregnant with weeks unknown; `any_pregnancy` is for all who are pregnant; without either the
-    row is for those who are not.
+    `trimester` 0 means pregnant with weeks unknown; `any_pregnancy` is for all who are pregnant; without
+    either the row is for those who are not.
     """
 
     limits: tuple[Limit, ...]

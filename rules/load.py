@@ -1,8 +1,8 @@
 """From rule files to a `Ruleset`, or one line for each thing that is wrong with them.
 
-A directory of rules holds `definitions.yaml`, `sources.yaml` and any number of rule files. Shape is checked by
-pydantic, meaning by `rules.building`; then cycles, precedence, sources, and that no rule fires on a patient of whom
-nothing is known.
+A directory of rules holds `definitions.yaml`, `sources.yaml` and any number of rule files. Shape is checked
+by pydantic, meaning by `rules.building`; then cycles, precedence, sources, and that no rule fires on a
+patient of whom nothing is known.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _vocabulary(source: Source) -> tuple[Vocabulary, Known]:
     _check_cycles(source, definitions)
     vocabulary = Vocabulary(
         definitions,
-        Names({n: build.selection(s.select, ("selections", n, "select")) for n, s in shape.selections.items()}),
+        Names(
+            {n: build.selection(s.select, ("selections", n, "select")) for n, s in shape.selections.items()}
+        ),
         {n: build.table(n, t, ("tables", n)) for n, t in shape.tables.items()},
         {name: d.says for name, d in shape.definitions.items()},
     )
@@ -132,7 +134,9 @@ def _check_cycles(source: Source, definitions: Mapping[str, nodes.Condition]) ->
         tuple(TopologicalSorter({n: names_used(c) for n, c in definitions.items()}).static_order())
     except CycleError as error:
         cycle = " → ".join(error.args[1])
-        raise source.error(("definitions", error.args[1][0]), f"definitions go in a circle: {cycle}") from None
+        raise source.error(
+            ("definitions", error.args[1][0]), f"definitions go in a circle: {cycle}"
+        ) from None
 
 
 def _rules_of(source: Source, known: Known) -> Iterable[Rule]:
@@ -145,7 +149,9 @@ def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
     for rule in more:
         if rule.id in rules:
             first = rules[rule.id]
-            raise BadFile(f"{rule.file}:{rule.line}: rule '{rule.id}' stands already in {first.file}:{first.line}")
+            raise BadFile(
+                f"{rule.file}:{rule.line}: rule '{rule.id}' stands already in {first.file}:{first.line}"
+            )
         rules[rule.id] = rule
 
 
@@ -188,4 +194,3 @@ def _fingerprint(paths: Iterable[Path], site: Path | None) -> str:
     for path in [*paths, *([site] if site else [])]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
-

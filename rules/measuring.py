@@ -14,7 +14,8 @@ from rules.units import unit_of
 
 
 def to_canonical(analyte: str, dimension: str, base: Decimal) -> Decimal | None:
-    """`base` (in the base unit of `dimension`) in the analyte's canonical unit; None where no factor is known."""
+    """`base` (in the base unit of `dimension`) in the analyte's canonical unit; None where no factor is
+    known."""
     factor = CATALOGUE[analyte].crossings.get(dimension)
     return None if factor is None else base * factor
 
@@ -29,7 +30,9 @@ def canonical(result: Result) -> Decimal | None:
 def canonical_interval(result: Result) -> Interval | None:
     """The values the result may stand for, in the analyte's canonical unit."""
     value = canonical(result)
-    return None if value is None or result.quantity is None else Interval.of(value, result.quantity.comparator)
+    return (
+        None if value is None or result.quantity is None else Interval.of(value, result.quantity.comparator)
+    )
 
 
 def compared(result: Result, op: Op, limits: Sequence[Limit]) -> Truth:
@@ -68,8 +71,10 @@ def own_limit(result: Result, *, upper: bool) -> tuple[Limit, ...]:
     if value is None or result.quantity is None:
         return ()
     unit = unit_of(result.quantity.unit)
-    if unit is None:
-        return ()
+    if (
+        unit is None
+    ):  # an antibody in a unit of the laboratory's own: only its own limit can be compared with it
+        return (Limit(value, result.quantity.unit, result.quantity.dimension, value),)
     return (Limit(value, unit.code, unit.dimension, value * unit.factor),)
 
 

@@ -1,7 +1,7 @@
 """Whether a patient is pregnant at a moment, and how many weeks: by statement first, else by code.
 
-Statements carry forward from when they were said and hold until week 42 (280 d where weeks are unknown); codes hold
-for 280 d unless a later code ends the pregnancy (clinical.md 4.0.1, "Pregnancy, sex, age").
+Statements carry forward from when they were said and hold until week 42 (280 d where weeks are unknown);
+codes hold for 280 d unless a later code ends the pregnancy (clinical.md 4.0.1, "Pregnancy, sex, age").
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def gravidity(
 
     `slack` stretches every expiry: time that passed since an alert does not by itself end a pregnancy for it.
     """
-    ends = [r.start for r in conditions if r.start and r.start <= at and matches(CONCEPTS["pregnancy_end"], r)]
+    ends = [
+        r.start for r in conditions if r.start and r.start <= at and matches(CONCEPTS["pregnancy_end"], r)
+    ]
     for said in sorted(statements, key=lambda s: (s.effective_at, s.arrival), reverse=True):
         if not said.pregnant and said.effective_at <= at:
             return NOT_PREGNANT

@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 from rules.findings import RuleStatus, Severity
 from rules.nodes import Condition
 
-
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,16 @@ class Rule:
     cases: tuple[Case, ...]
     file: str
     line: int
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition of the rule: what fires it, what holds it, and what its cases ask."""
+        whens = (
+            *(s.when for s in self.severities),
+            *(c.when for c in (*self.headlines, *self.texts, *self.actions)),
+            *(f.when for f in self.follow_up),
+        )
+        return tuple(c for c in (self.when, self.hold, *whens) if c is not None)
 
     @property
     def severity(self) -> Severity:

@@ -59,7 +59,8 @@ class Ruleset:
         return found or judge_rule(self.rules[rule_id], Evaluator(View(history, as_of), self.vocabulary))
 
     def why_ended(self, rule_id: str, history: History, then: datetime, now: datetime) -> Ended:
-        """Why the rule's pattern, true at `then`, is not true at `now`. A rule that is gone: the rules changed."""
+        """Why the rule's pattern, true at `then`, is not true at `now`. A rule that is gone: the rules
+        changed."""
         rule = self.rules.get(rule_id)
         if rule is None:
             return Ended.RULES_CHANGED

@@ -25,7 +25,7 @@ _HOURS = {"d": 24, "h": 1, "wk": 7 * 24}
 
 
 class BadExpression(ValueError):
-    """An expression that the language does not know, or that names an unknown unit. One line, with a remedy."""
+    """An expression that the language does not know, or an unknown unit. One line, with a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,10 @@ def limit(value: str | Decimal, unit: str) -> nodes.Limit:
 
 
 def _duration(number: str, unit: str) -> timedelta:
-    return timedelta(hours=float(Decimal(number) * _HOURS[unit])) if "." in number else timedelta(
-        hours=int(number) * _HOURS[unit]
+    return (
+        timedelta(hours=float(Decimal(number) * _HOURS[unit]))
+        if "." in number
+        else timedelta(hours=int(number) * _HOURS[unit])
     )
 
 
@@ -74,16 +76,15 @@ class _ToNodes(Transformer[Token, Any]):
         return _Range(limit(low, unit), limit(high, unit), dots.startswith("<"), dots.endswith("<"))
 
     def multiple(self, c: list[Any]) -> nodes.Limit:
-        return c[2]  # type: ignore[no-any-return]  # the fallback limit; its factor is repeated for the reader
+        fallback: nodes.Limit = c[2]  # its factor is repeated in the text for the reader's sake
+        return fallback
 
     # tests
     def compare(self, c: list[Any]) -> nodes.Compare:
         return nodes.Compare(nodes.Op(c[0]), c[1])
 
     def between(self, c: list[_Range]) -> nodes.Between:
-        return nodes.Between(
-            tuple(r.low for r in c), tuple(r.high for r in c), c[0].low_open, c[0].high_open
-        )
+        return nodes.Between(tuple(r.low for r in c), tuple(r.high for r in c), c[0].low_open, c[0].high_open)
 
     def censored(self, c: list[_Range]) -> nodes.CensoredWithin:
         return nodes.CensoredWithin(self.between(c))
@@ -275,7 +276,7 @@ def _parse(text: str, start: str) -> Any:
 
 
 def _say(text: str, error: UnexpectedInput) -> str:
-    at = error.pos_in_stream if error.pos_in_stream is not None and error.pos_in_stream >= 0 else len(text)
+    at = len(text) if error.pos_in_stream is None else error.pos_in_stream
     wanted = error.allowed if isinstance(error, UnexpectedCharacters) else getattr(error, "expected", set())
     hints = ", ".join(sorted(str(w).lower() for w in wanted or ())[:8])
     here = text[at : at + 20] or "the end"

@@ -16,7 +16,9 @@ def printed_result(result: Result) -> tuple[str, str, str]:
     if result.quantity is None:
         return "=", (result.coded or result.reported_value), ""
     quantity = result.quantity
-    return quantity.comparator, f"{quantity.value:f}", result.reported_unit or quantity.unit
+    computed = result.key.startswith("derived:")
+    value = result.reported_value if computed else f"{quantity.value:f}"
+    return quantity.comparator, value, result.reported_unit or quantity.unit
 
 
 def sentence(result: Result) -> str:

@@ -1,0 +1,196 @@
+"""What is wrong, or soon will be, with a set of rule files: one line each, with file, line and remedy.
+
+What keeps a rule file from loading at all is found by `rules.load`; here is what loads and yet should not
+stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from rules import nodes
+from rules.analytes import CATALOGUE, Analyte
+from rules.building import leaves, selections_of
+from rules.concepts import CONCEPTS
+from rules.load import load_ruleset, names_used
+from rules.measuring import to_canonical
+from rules.rule import Rule
+from rules.ruleset import Ruleset
+from rules.wording import placeholders
+from rules.yaml_source import BadFile
+
+
+class Level(StrEnum):
+    """An error fails the lint; a warning is only said."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One thing found. `file` is a file's name and `line` its 1-based line (0: the whole set)."""
+
+    level: Level
+    code: str
+    file: str
+    line: int
+    rule: str
+    message: str
+
+    def text(self) -> str:
+        """`file:line: level: message [code]`."""
+        return f"{self.file}:{self.line}: {self.level}: {self.message} [{self.code}]"
+
+    def json(self) -> dict[str, object]:
+        """As plain data."""
+        return asdict(self)
+
+
+def lint(directory: Path | None, site: Path | None, today: date | None) -> list[Lint]:
+    """Everything found in a directory of rules (the library unless given); `today` dates the review."""
+    try:
+        ruleset = load_ruleset(directory, site)
+    except BadFile as error:
+        return [_unloadable(str(error))]
+    known = {*ruleset.rules, *(_library_rules() if directory else ())}
+    found = [lint for rule in ruleset.rules.values() for lint in lint_rule(rule, ruleset, known, today)]
+    found += _unused(ruleset) if directory is None else []
+    return sorted(found, key=lambda x: (x.file, x.line, x.code))
+
+
+def _unloadable(said: str) -> Lint:
+    file, _, rest = said.partition(":")
+    line, _, message = rest.partition(":")
+    if not line.strip().isdigit():
+        return Lint(Level.ERROR, "unloadable", file, 0, "", rest.strip() or said)
+    return Lint(Level.ERROR, "unloadable", file, int(line), "", message.strip())
+
+
+def _library_rules() -> Iterable[str]:
+    return load_ruleset().rules
+
+
+def lint_rule(rule: Rule, ruleset: Ruleset, known: set[str], today: date | None) -> Iterator[Lint]:
+    """What is found in one rule."""
+
+    def error(code: str, message: str) -> Lint:
+        return Lint(Level.ERROR, code, rule.file, rule.line, rule.id, f"{rule.id}: {message}")
+
+    for other in (*rule.yields_to, *rule.annotates):
+        if other not in known:
+            yield error("unknown-rule", f"names the unknown rule '{other}'; `ferrule rules list` shows them")
+    for leaf in _every_leaf(rule, ruleset):
+        for code, message in leaf_problems(leaf):
+            yield error(code, message)
+    for text in (t.value for t in (*rule.headlines, *rule.texts, *rule.actions)):
+        for name in sorted(placeholders(text) - CATALOGUE.keys()):
+            yield error("unknown-placeholder", f"text names the unknown analyte '{{{name}}}'")
+    for headline in rule.headlines:
+        if placeholders(headline.value):
+            yield error("headline-carries-value", "headlines travel by e-mail; put values into the text")
+    for expected in rule.follow_up:
+        if expected.expect not in CATALOGUE and expected.expect not in CONCEPTS:
+            yield error("unknown-follow-up", f"expects '{expected.expect}', neither an analyte nor a concept")
+    outcomes = {case.expect for case in rule.cases}
+    if not ({"fires", "covered", "held"} & outcomes and {"silent", "unknown"} & outcomes):
+        yield error("one-sided-cases", "needs a case that fires and one that does not")
+    yield from _warnings(rule, today)
+
+
+def _warnings(rule: Rule, today: date | None) -> Iterator[Lint]:
+    def warning(code: str, message: str) -> Lint:
+        return Lint(Level.WARNING, code, rule.file, rule.line, rule.id, f"{rule.id}: {message}")
+
+    if not rule.rationale:
+        yield warning(
+            "no-rationale", "has no rationale; say in two sentences why it is worth a reader's time"
+        )
+    if today is not None and rule.review_by < today:
+        yield warning("review-overdue", f"was to be reviewed by {rule.review_by}; ask {rule.owner}")
+
+
+def _every_leaf(rule: Rule, ruleset: Ruleset) -> Iterator[nodes.Leaf]:
+    """The leaves of every condition of the rule, and of the definitions these name."""
+    names = set().union(*(names_used(c) for c in rule.conditions))
+    for condition in (*rule.conditions, *(ruleset.vocabulary.definitions[n] for n in sorted(names))):
+        yield from leaves(condition)
+
+
+def leaf_problems(leaf: nodes.Leaf) -> Iterator[tuple[str, str]]:
+    """Code and message for each limit that cannot be met by any believed result."""
+    analyte = next((s.analyte for s in selections_of(leaf)), None)
+    if analyte is None or analyte not in CATALOGUE:
+        return
+    for test in _tests(leaf):
+        for limit in _limits(test):
+            yield from _limit_problems(analyte, limit, leaf.text)
+        if isinstance(test, nodes.Between):
+            for low, high in zip(test.lows, test.highs, strict=True):
+                if low.base > high.base:
+                    yield "empty-range", f"'{leaf.text}': {low.value} is above {high.value}; swap them"
+
+
+def _tests(leaf: nodes.Leaf) -> Iterator[nodes.Test]:
+    match leaf:
+        case nodes.Measured(test=test) | nodes.Counted(test=test):
+            yield test
+        case nodes.Preceded(test=test, earlier=earlier):
+            yield test
+            yield earlier
+        case _:
+            return
+
+
+def _limits(test: nodes.Test) -> tuple[nodes.Limit, ...]:
+    match test:
+        case nodes.Compare(limits=limits):
+            return limits
+        case nodes.Between(lows=lows, highs=highs):
+            return (*lows, *highs)
+        case nodes.CensoredWithin(between=inner):
+            return (*inner.lows, *inner.highs)
+        case nodes.BeyondRange(otherwise=otherwise, also=also):
+            return (*(otherwise.limits if otherwise else ()), *(also.limits if also else ()))
+        case _:
+            return ()
+
+
+def _limit_problems(analyte: str, limit: nodes.Limit, text: str) -> Iterator[tuple[str, str]]:
+    entry = CATALOGUE[analyte]
+    value = to_canonical(analyte, limit.dimension, limit.base)
+    if value is None:
+        fit = ", ".join(sorted(entry.crossings)) or "no unit"
+        yield "unit-misfit", f"'{text}': {analyte} is not measured in {limit.unit}; it takes {fit}"
+    elif not _believable(entry, value):
+        span = f"{entry.hard_low} to {entry.hard_high} {entry.canonical_unit}"
+        yield (
+            "limit-implausible",
+            f"'{text}': {limit.value} {limit.unit} is outside what is believed ({span})",
+        )
+
+
+def _believable(entry: Analyte, value: Decimal) -> bool:
+    if entry.hard_low is None or entry.hard_high is None:
+        return True
+    return entry.hard_low <= value <= entry.hard_high
+
+
+def _unused(ruleset: Ruleset) -> list[Lint]:
+    """Definitions of the library that nothing names."""
+    used: set[str] = set()
+    for rule in ruleset.rules.values():
+        used |= set().union(*(names_used(c) for c in rule.conditions))
+    for condition in ruleset.vocabulary.definitions.values():
+        used |= names_used(condition)
+    return [
+        Lint(
+            Level.WARNING, "unused-definition", "definitions.yaml", 0, "", f"nothing names '{name}'; drop it"
+        )
+        for name in sorted(set(ruleset.vocabulary.definitions) - used)
+    ]

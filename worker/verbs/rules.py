@@ -1,0 +1,186 @@
+"""`ferrule rules …`: look at the rules in force, check them, try their cases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import track
+
+from rules.analytes import catalogue_rows
+from rules.cases import Failure as CaseFailure
+from rules.cases import run_cases
+from rules.describe import rule_lines
+from rules.lint import Level, lint
+from rules.load import load_ruleset
+from rules.ruleset import Ruleset
+from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
+from rules.yaml_source import BadFile
+from worker.clock import now
+from worker.failures import NO, USAGE, Failure
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, help="List, show, lint and test the rules.")
+
+RulesDir = Annotated[Path | None, typer.Option("--rules", metavar="DIR", help="Rule files other than ours.")]
+SiteFile = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="The site's own settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "rules": RuleFileShape,
+    "definitions": DefinitionFileShape,
+    "sources": SourceFileShape,
+    "site": SiteFileShape,
+}
+
+
+def _loaded(rules: Path | None, site: Path | None) -> Ruleset:
+    try:
+        return load_ruleset(rules, site)
+    except BadFile as error:
+        raise Failure(str(error), USAGE) from None
+
+
+@app.command("list")
+def list_rules(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = None) -> None:
+    """Every rule: id, version, status, severity, headline.
+
+    Example: ferrule rules list --json
+    """
+    ruleset = _loaded(rules, site)
+    rows = [
+        {
+            "id": r.id,
+            "version": r.version,
+            "status": r.status.value,
+            "severity": r.severity.value,
+            "headline": r.headline,
+            "topic": r.topic,
+            "owner": r.owner,
+            "review_by": r.review_by.isoformat(),
+            "sources": list(r.sources),
+            "cases": len(r.cases),
+            "file": r.file,
+        }
+        for r in sorted(ruleset.rules.values(), key=lambda r: r.id)
+    ]
+    if as_json:
+        typer.echo(
+            json.dumps({"fingerprint": ruleset.fingerprint, "rules": rows}, ensure_ascii=False, indent=1)
+        )
+        return
+    width = max((len(str(row["id"])) for row in rows), default=0)
+    for row in rows:
+        typer.echo(f"{row['id']:<{width}}  {row['status']:<7} {row['severity']:<9} {row['headline']}")
+    typer.echo(f"\n{len(rows)} rules, ruleset {ruleset.fingerprint[:19]}…")
+
+
+@app.command()
+def show(rule: str, rules: RulesDir = None, site: SiteFile = None) -> None:
+    """One rule in words: its conditions, definitions opened, its text, actions, sources.
+
+    Example: ferrule rules show b12-high-iron-deficient-unexplained
+    """
+    ruleset = _loaded(rules, site)
+    if rule not in ruleset.rules:
+        raise Failure(f"no rule '{rule}'; `ferrule rules list` shows them", USAGE)
+    for line in rule_lines(ruleset.rules[rule], ruleset):
+        typer.echo(line)
+
+
+@app.command()
+def analytes(as_json: AsJson = False) -> None:
+    """The catalogue: names, LOINC codes, units, plausible ranges, factors.
+
+    Example: ferrule rules analytes | grep ferritin
+    """
+    rows = catalogue_rows()
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        unit = row["unit"] or row["kind"]
+        typer.echo(
+            f"{row['analyte']:<22} {unit:<20} {row['plausible']:<18} {row['window']:<9} {row['display']}"
+        )
+
+
+@app.command("lint")
+def lint_rules(
+    as_json: AsJson = False,
+    today: Annotated[str | None, typer.Option("--today", metavar="DATE", help="For overdue reviews.")] = None,
+    rules: RulesDir = None,
+    site: SiteFile = None,
+) -> None:
+    """Check rule files; exit 1 if there is an error.
+
+    Example: ferrule rules lint --rules ./our-rules --json
+    """
+    day = date.fromisoformat(today) if today else now().date()
+    found = lint(rules, site, day)
+    errors = sum(1 for f in found if f.level is Level.ERROR)
+    if as_json:
+        typer.echo(json.dumps([f.json() for f in found], ensure_ascii=False, indent=1))
+    else:
+        for one in found:
+            typer.echo(one.text())
+        typer.echo(f"{errors} errors, {len(found) - errors} warnings")
+    raise typer.Exit(NO if errors else 0)
+
+
+@app.command("test")
+def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = None) -> None:
+    """Run every rule's cases; exit 1 if one came out otherwise.
+
+    Example: ferrule rules test
+    """
+    ruleset = _loaded(rules, site)
+    total = sum(len(r.cases) for r in ruleset.rules.values())
+    console = Console(stderr=True)
+    running = track(
+        run_cases(ruleset), "cases", total, console=console, transient=True, disable=not console.is_terminal
+    )
+    failures = [f for f in running if f is not None]
+    if as_json:
+        typer.echo(json.dumps([_case_json(f) for f in failures], ensure_ascii=False, indent=1))
+    else:
+        for failure in failures:
+            _print_failure(failure)
+        typer.echo(f"{total - len(failures)} of {total} cases of {len(ruleset.rules)} rules hold")
+    raise typer.Exit(NO if failures else 0)
+
+
+def _case_json(failure: CaseFailure) -> dict[str, str]:
+    return {"rule": failure.rule, "case": failure.case, "where": failure.where, "said": failure.said}
+
+
+def _print_failure(failure: CaseFailure) -> None:
+    typer.echo(f"{failure.where}: {failure.rule}: {failure.case}\n    {failure.said}")
+    for line in failure.tree:
+        typer.echo(f"      {line}")
+
+
+@app.command()
+def schema(
+    which: Annotated[str, typer.Argument(help="rules, definitions, sources or site.")] = "rules",
+    events: Annotated[bool, typer.Option("--events", help="The schema of events instead.")] = False,
+) -> None:
+    """The JSON Schema of a rule file, for editors; with --events that of the event.
+
+    Example: ferrule rules schema > rules.schema.json
+    """
+    if not events and which not in SCHEMAS:
+        raise Failure(f"no schema '{which}'; there are {', '.join(SCHEMAS)}", USAGE)
+    made: Callable[[], dict[str, Any]] = _event_schema if events else SCHEMAS[which].model_json_schema
+    typer.echo(json.dumps(made(), indent=2, ensure_ascii=False))
+
+
+def _event_schema() -> dict[str, Any]:
+    from worker.intake.event import event_schema
+
+    return event_schema()
