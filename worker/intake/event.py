@@ -7,6 +7,7 @@ is `worker.intake.normalize`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
@@ -299,6 +300,11 @@ def event_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of an event, as published in deploy/schemas/event.schema.json."""
     schema = Event.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Ferrule event"}
+
+
+def event_schema_text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(event_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 _EXPECTED = {
