@@ -56,7 +56,7 @@ def taken(record: Record, at: datetime) -> Taken | None:
 
 
 def course_start(records: Iterable[Record], at: datetime) -> datetime | None:
-    """The start of the course that is current or newest at `at`, joining records over gaps of at most 30 d."""
+    """The start of the course current or newest at `at`, records joined over gaps of at most 30 d."""
     spans = [(t.first, t.last) for r in records if (t := taken(r, at)) and t.first and t.last]
     if not spans:
         return None

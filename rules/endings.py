@@ -35,7 +35,7 @@ def why_ended(rule: Rule, vocabulary: Vocabulary, history: History, then: dateti
 
 
 def _as_corrected(history: History, then: datetime) -> History:
-    """The facts known by `then`, in their newest version; of records only taking back counts as a correction."""
+    """The facts known by `then`, as corrected since; a record is corrected only by being taken back."""
     results = {r.key for r in history.results if r.known_at <= then}
     records = {r.key for r in history.records if r.known_at <= then}
     return replace(

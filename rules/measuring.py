@@ -21,7 +21,7 @@ def to_canonical(analyte: str, dimension: str, base: Decimal) -> Decimal | None:
 
 
 def canonical(result: Result) -> Decimal | None:
-    """The printed number in the analyte's canonical unit, whatever its comparator; None without a quantity."""
+    """The printed number in the analyte's canonical unit, its comparator left aside; else None."""
     if result.quantity is None or result.analyte is None:
         return None
     return to_canonical(result.analyte, result.quantity.dimension, result.quantity.base)
@@ -95,7 +95,7 @@ def compare(result: Result, test: Compare) -> Truth:
 
 
 def _same_scale(result: Result, limits: Sequence[Limit]) -> tuple[Decimal, Decimal] | None:
-    """Value and limit on one scale: the dimension reported where a limit is printed for it, else canonical."""
+    """Value and limit on one scale: the dimension reported if a limit is printed for it, else canonical."""
     quantity = result.quantity
     if quantity is None or result.analyte is None:
         return None

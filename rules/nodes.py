@@ -78,7 +78,7 @@ class NamedPoint:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """`fact − point` must lie in `span`; `nearest` takes the fact closest to the point instead of the newest."""
+    """`fact − point` must lie in `span`; `nearest` takes the fact closest to the point, not the newest."""
 
     span: Span
     point: Selection | RecordPoint | NamedPoint
@@ -145,7 +145,7 @@ class CensoredWithin:
 
 @dataclass(frozen=True, slots=True)
 class BeyondRange:
-    """Above or below the limit the laboratory sent; `otherwise` when none was sent; `also` must hold besides."""
+    """Beyond the limit the laboratory sent; `otherwise` when none was sent; `also` must hold besides."""
 
     above: bool
     otherwise: Compare | None = None
@@ -170,7 +170,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class BeyondTable:
-    """`< table anemia`: compared with the limit a named table gives for the patient's age, sex and pregnancy."""
+    """`< table anemia`: the limit that a table gives for the patient's age, sex and pregnancy."""
 
     op: Op
     table: str
@@ -221,7 +221,7 @@ class Preceded:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first selection minus the second, compared; unknown when either is missing or censored across it."""
+    """The first selection minus the second, compared; unknown when one is missing or censored across it."""
 
     minuend: Selection | NamedPoint
     subtrahend: Selection | NamedPoint
