@@ -20,6 +20,8 @@ pytest_plugins = [
     "tests.services.prometheus",
     "tests.services.alertmanager",
     "tests.services.chromium",
+    "tests.services.ferrule",
+    "tests.services.smtp",
 ]
 
 
