@@ -1,4 +1,4 @@
-"""Whom an alert is addressed to: the newest result's orderer, else their cover, else the pool, never nobody."""
+"""Whom an alert is addressed to: the orderer of the newest result, else a cover, else the pool."""
 
 import itertools
 
