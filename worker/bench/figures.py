@@ -49,7 +49,7 @@ class Comparison:
 
     @property
     def spread(self) -> float:
-        """How far the ratios of the single turns lie apart, as a share of the ratio: noise, to read the ratio by."""
+        """How far the ratios of the single turns lie apart, as a share of the ratio: the noise in it."""
         turns = [figure / yard for figure, yard in zip(self.figure.runs, self.yardstick.runs, strict=True)]
         return (max(turns) - min(turns)) / self.ratio
 
@@ -69,7 +69,8 @@ class Comparison:
 
 def in_turns(figure: Measure, yardstick: Measure, runs: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Both measured `runs` times, alternating, the one that begins changing from turn to turn."""
-    figures, yards = [], []
+    figures: list[float] = []
+    yards: list[float] = []
     for turn in range(runs):
         steps = [(figures, figure), (yards, yardstick)]
         for runs_of, measure in steps if turn % 2 == 0 else reversed(steps):
