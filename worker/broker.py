@@ -73,6 +73,7 @@ def command(binary: Path, directory: Path, port: int, password: str) -> list[str
         "appendfsync": "everysec",
         "save": "",
         "maxmemory-policy": "noeviction",
+        "logfile": "broker.log",
     }
     # In a file, not on the command line, where every user of the machine would see the password.
     return [
@@ -119,3 +120,18 @@ def wait_until_it_answers(broker_url: str, *, within_seconds: float = 15.0) -> b
             return True
         time.sleep(0.05)
     return False
+
+
+def eviction_policy(broker_url: str) -> str | None:
+    """The server's maxmemory-policy; None for AMQP, or when it may not be asked."""
+    if not broker_url.startswith(("redis", "valkey")):
+        return None
+    try:
+        client = redis.Redis.from_url(broker_url, socket_timeout=2.0, decode_responses=True)
+        try:
+            policy: str | None = client.config_get("maxmemory-policy").get("maxmemory-policy")
+        finally:
+            client.close()
+    except redis.RedisError:
+        return None
+    return policy

@@ -17,8 +17,13 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.follow_up import Expectation
+from alerts.people import UNADDRESSED
+from alerts.states import OPEN, UNANSWERED
+from alerts.tables import ALERT, DELIVERY, FOLLOW_UP
+from rules.findings import Severity
 from worker.database import db_now, reading
-from worker.tables import MESSAGE, SOURCE_SEEN
+from worker.tables import EVALUATION, MESSAGE, SOURCE_SEEN
 
 Families = dict[str, GaugeMetricFamily]
 
@@ -65,6 +70,10 @@ class DatabaseGauges(Collector):
     def _fill(self, connection: Connection, families: Families) -> None:
         now = db_now(connection)
         _inbound(connection, families, now)
+        _alerts(connection, families, now)
+        _outbox(connection, families, now)
+        _follow_ups(connection, families, now)
+        _rules(connection, families)
         _sources(connection, families, self._source_name)
 
 
@@ -106,3 +115,44 @@ def _sources(connection: Connection, families: Families, source_name: Callable[[
             seen[name] = max(seen.get(name, 0.0), at.timestamp())
     for name, stamp in sorted(seen.items()):
         families["source_last_message_timestamp_seconds"].add_metric([name], stamp)
+
+
+def _alerts(connection: Connection, families: Families, now: datetime) -> None:
+    is_open = ALERT.c.state.in_(sorted(OPEN))
+    by_kind = (ALERT.c.rule, ALERT.c.severity, ALERT.c.state)
+    for rule, severity, state, count in connection.execute(
+        select(*by_kind, func.count()).where(is_open).group_by(*by_kind)
+    ):
+        families["alerts_open"].add_metric([rule, severity, state], count)
+    unanswered = select(ALERT.c.severity, func.min(ALERT.c.raised_at).label("oldest")).where(
+        ALERT.c.state.in_(UNANSWERED)
+    )
+    rows = connection.execute(unanswered.group_by(ALERT.c.severity))
+    oldest = {row.severity: row.oldest for row in rows}
+    for severity in Severity:
+        age = _age(oldest.get(severity.value), now)
+        families["alert_unanswered_oldest_seconds"].add_metric([severity.value], age)
+    to_nobody = (ALERT.c.recipient_system == UNADDRESSED.system) & (ALERT.c.recipient_ident == UNADDRESSED.id)
+    unaddressed = select(func.count()).where(is_open, to_nobody)
+    families["unaddressed_alerts"].add_metric([], connection.execute(unaddressed).scalar_one())
+
+
+def _outbox(connection: Connection, families: Families, now: datetime) -> None:
+    waiting = select(func.count(), func.min(DELIVERY.c.created_at)).where(DELIVERY.c.state == "pending")
+    count, oldest = connection.execute(waiting).one()
+    families["outbox_pending"].add_metric([], count)
+    families["outbox_oldest_seconds"].add_metric([], _age(oldest, now))
+
+
+def _follow_ups(connection: Connection, families: Families, now: datetime) -> None:
+    overdue = select(func.count()).where(
+        FOLLOW_UP.c.state == Expectation.EXPECTED, FOLLOW_UP.c.due < now.date()
+    )
+    families["follow_ups_overdue"].add_metric([], connection.execute(overdue).scalar_one())
+
+
+def _rules(connection: Connection, families: Families) -> None:
+    columns = (EVALUATION.c.ruleset, EVALUATION.c.ruleset_version)
+    last = connection.execute(select(*columns).order_by(EVALUATION.c.id.desc()).limit(1)).first()
+    if last:
+        families["ruleset_info"].add_metric([last.ruleset, last.ruleset_version], 1)

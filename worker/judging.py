@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
@@ -35,6 +35,7 @@ from worker.records import Stored, load
 from worker.tables import EVALUATION, MESSAGE, PATIENT
 
 EMAIL = "email"
+CLOCK_SKEW = timedelta(minutes=5)
 JUDGED_STATUSES = frozenset({Status.FINAL, Status.AMENDED, Status.CORRECTED, Status.APPENDED})
 
 
@@ -63,7 +64,6 @@ class Judged:
     fresh: tuple[Said, ...]
     judgment: Judgment
     decisions: tuple[Decision, ...]
-    router: Router
     newest_message: Claimed
 
 
@@ -94,12 +94,12 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     faultpoints.reach("before-commit")
     with writing(deps.engine) as connection:
         held = _holding(connection, groups, prepared)
-        for_sure = [(g, judged) for g, judged in zip(groups, prepared, strict=True) if g in held]
+        for_sure = [(groups[at], prepared[at]) for at in held]
         _write(deps, connection, for_sure)
         faultpoints.reach("inside-commit")
     faultpoints.reach("after-commit")
     _count([one for _, judged in for_sure for one in judged])
-    return [group for group in groups if group not in held]
+    return [group for at, group in enumerate(groups) if at not in held]
 
 
 def _known_patients(deps: Deps, groups: Sequence[Group]) -> dict[PatientKey, int]:
@@ -137,7 +137,8 @@ def _judge(
     newest = max(
         (messages[one.message] for one in said), key=lambda message: (message.received_at, message.id)
     )
-    as_of = max(filter(None, (stored.judged_as_of, newest.received_at)))
+    as_of = max((newest.received_at, *_slightly_ahead(said, newest.received_at)))
+    as_of = max(as_of, stored.judged_as_of or as_of)
     after, fresh = with_news(stored, said)
     after = replace(after, judged_as_of=as_of)
     with metrics.EVALUATE.time():
@@ -145,7 +146,13 @@ def _judge(
     episodes = store.open_episodes(connection, stored.id)
     router = _router(deps, connection, after, episodes)
     decisions = _decide(deps, after, judgment, episodes, router)
-    return Judged(after, tuple(fresh), judgment, decisions, router, newest)
+    return Judged(after, tuple(fresh), judgment, decisions, newest)
+
+
+def _slightly_ahead(said: Iterable[Said], received_at: datetime) -> list[datetime]:
+    """Specimen times that a sender's clock puts just after receipt: not judged now, they never would be."""
+    times = (result.effective_at for one in said for result in one.results)
+    return [time for time in times if time and received_at < time <= received_at + CLOCK_SKEW]
 
 
 def _router(deps: Deps, connection: Connection, stored: Stored, episodes: Sequence[Episode]) -> Router:
@@ -172,24 +179,22 @@ def _decide(
 
 def _holding(
     connection: Connection, groups: Sequence[Group], prepared: Sequence[tuple[Judged, ...]]
-) -> set[Group]:
-    """The groups whose leases and patients are all as they were; their patients' versions are now ours."""
+) -> list[int]:
+    """Which groups' leases and patients are all as they were; their patients' versions are now ours."""
     ours = messages_ours(connection, [message for group in groups for message in group.messages])
-    leased = [
-        (group, judged)
-        for group, judged in zip(groups, prepared, strict=True)
-        if {message.id for message in group.messages} <= ours
-    ]
+    leased = [at for at, group in enumerate(groups) if {message.id for message in group.messages} <= ours]
     metrics.FENCED.labels("lease").inc(len(groups) - len(leased))
-    held = _fence(connection, {one.stored.id: one.stored.version for _, judged in leased for one in judged})
-    unmoved = [
-        group
-        for group, judged in leased
-        if {one.stored.id for one in judged} <= held
-        and not store.moved(connection, [decision for one in judged for decision in one.decisions])
-    ]
+    seen = {one.stored.id: one.stored.version for at in leased for one in prepared[at]}
+    fenced = _fence(connection, seen)
+    unmoved = [at for at in leased if _is_unmoved(connection, prepared[at], fenced)]
     metrics.FENCED.labels("patient").inc(len(leased) - len(unmoved))
-    return set(unmoved)
+    return unmoved
+
+
+def _is_unmoved(connection: Connection, judged: Sequence[Judged], fenced: set[int]) -> bool:
+    """No other worker wrote to these patients, and no person answered one of their alerts meanwhile."""
+    decisions = [decision for one in judged for decision in one.decisions]
+    return {one.stored.id for one in judged} <= fenced and not store.moved(connection, decisions)
 
 
 def messages_ours(connection: Connection, messages: Sequence[Claimed]) -> set[int]:
@@ -233,7 +238,6 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             evaluation_id=evaluation,
             decisions=one.decisions,
             judgment=one.judgment,
-            router=one.router,
             now=now,
             received_at=one.newest_message.received_at,
             arrivals=_arrivals(one),

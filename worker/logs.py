@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -39,12 +40,21 @@ def _plain(value: object) -> object:
     if isinstance(value, bool | int | float | None):
         return value
     if isinstance(value, BaseException):
-        return type(value).__name__
+        return _named(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return str(value).translate(_CONTROL)[:200]
+
+
+def _named(error: BaseException) -> str:
+    """The class and the place it was raised at; never its text, which may hold a value."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{place}"
 
 
 class ConstantTextOnly(logging.Handler):

@@ -16,7 +16,7 @@ from worker.composition import Deps
 from worker.database import writing
 from worker.logs import logger
 from worker.pipeline import judge_due
-from worker.telling import tell_due
+from worker.telling import email_due, inbox_due
 
 log = logger("worker.poller")
 
@@ -37,8 +37,12 @@ def _judge(deps: Deps) -> bool:
     return judge_due(deps).claimed > 0
 
 
-def _tell(deps: Deps) -> bool:
-    return tell_due(deps) > 0
+def _show(deps: Deps) -> bool:
+    return inbox_due(deps) > 0
+
+
+def _mail(deps: Deps) -> bool:
+    return email_due(deps) > 0
 
 
 def _seal(deps: Deps) -> bool:
@@ -54,7 +58,8 @@ def _ring_canary(deps: Deps) -> bool:
 
 DUTIES: Mapping[str, Duty] = {
     "judge": Duty(_judge, 1.0),
-    "tell": Duty(_tell, 0.5),
+    "show": Duty(_show, 0.5),
+    "mail": Duty(_mail, 1.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

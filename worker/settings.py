@@ -50,7 +50,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
 
 class Source(BaseModel):
-    """What is configured of one sender: its short name (a metric label) and the zone of times without offset."""
+    """What is configured of one sender: its short name (a metric label), the zone of its times."""
 
     model_config = {"arbitrary_types_allowed": True, "extra": "forbid", "frozen": True}
 

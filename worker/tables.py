@@ -57,7 +57,7 @@ class MessageRow(Leasable, table=True):
 
 
 class QuarantineItemRow(SQLModel, table=True):
-    """What could not be understood: why, where in the message, and what to do. The bytes stay in `message`."""
+    """What could not be understood: why, where in the message, and what to do."""
 
     __tablename__ = "quarantine_item"
 

@@ -1,0 +1,48 @@
+"""Telling what the outbox holds, by the channels this site has; each attempt is counted.
+
+How a delivery is claimed, made and repeated is `alerts.outbox`; the channels are `alerts.channels`.
+"""
+
+from __future__ import annotations
+
+from alerts.channels.channel import Channel
+from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
+from alerts.channels.inbox import InboxChannel
+from alerts.outbox import deliver_due
+from worker import metrics
+from worker.composition import Deps
+from worker.settings import Settings, SettingsError
+
+SENDER = "ferrule@localhost"
+BATCH = 50
+
+
+def inbox_due(deps: Deps) -> int:
+    """Show what is due in the inboxes; how many deliveries were attempted."""
+    return _deliver(deps, InboxChannel())
+
+
+def email_due(deps: Deps) -> int:
+    """Send the e-mails that are due; how many were attempted. None where no relay is set."""
+    channel = email_channel(deps.settings)
+    return _deliver(deps, channel) if channel else 0
+
+
+def email_channel(settings: Settings) -> EmailChannel | None:
+    """The channel for SMTP_URL. Raises SettingsError, without the URL, when it cannot be understood."""
+    if settings.smtp_url is None:
+        return None
+    try:
+        server = smtp_server(settings.smtp_url.get_secret_value())
+    except WrongSmtpUrl as error:
+        raise SettingsError(f"FERRULE_{error}") from None
+    return EmailChannel(server, settings.smtp_from or SENDER, settings.links_to)
+
+
+def _deliver(deps: Deps, channel: Channel) -> int:
+    delivered = deliver_due(deps.engine, [channel], limit=BATCH)
+    for (name, outcome, reason), times in delivered.counts.items():
+        metrics.DELIVERIES.labels(name, outcome, reason).inc(times)
+    for seconds in delivered.received_to_told_seconds:
+        metrics.RECEIVED_TO_TOLD.observe(seconds)
+    return delivered.attempts
