@@ -6,11 +6,11 @@ would settle; holds, precedence and words are `rules.judging`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import singledispatchmethod
+from typing import Any
 
 from rules import nodes
 from rules.answers import (
@@ -67,38 +67,31 @@ class Evaluator:
     vocabulary: Vocabulary
     _answered: dict[str, Answer] = field(default_factory=dict)
 
-    @singledispatchmethod
     def answer(self, condition: nodes.Condition) -> Answer:
         """The answer of a condition."""
-        raise TypeError(f"no meaning for {type(condition).__name__}")
+        return _MEANING[type(condition)](self, condition)
 
     # ── between conditions ───────────────────────────────────────────────────────────────────────────
 
-    @answer.register
-    def _(self, node: nodes.All) -> Answer:
+    def _all(self, node: nodes.All) -> Answer:
         return all_answers([self.answer(p) for p in node.parts])
 
-    @answer.register
-    def _(self, node: nodes.Any) -> Answer:
+    def _any(self, node: nodes.Any) -> Answer:
         return any_answer([self.answer(p) for p in node.parts])
 
-    @answer.register
-    def _(self, node: nodes.NoneOf) -> Answer:
+    def _none_of(self, node: nodes.NoneOf) -> Answer:
         return no_answer([self.answer(p) for p in node.parts])
 
-    @answer.register
-    def _(self, node: nodes.AtLeast) -> Answer:
+    def _at_least(self, node: nodes.AtLeast) -> Answer:
         return at_least_answers(node.n, [self.answer(p) for p in node.parts])
 
-    @answer.register
-    def _(self, node: nodes.Ref) -> Answer:
+    def _ref(self, node: nodes.Ref) -> Answer:
         if node.name not in self._answered:
             meaning = self.answer(self.vocabulary.definitions[node.name])
             self._answered[node.name] = renamed(meaning, self.vocabulary.says.get(node.name, node.name))
         return self._answered[node.name]
 
-    @answer.register
-    def _(self, node: nodes.Unsettled) -> Answer:
+    def _unsettled(self, node: nodes.Unsettled) -> Answer:
         meant = self.answer(nodes.Ref(node.definition, node.definition))
         truth = Truth.UNKNOWN if meant.truth is Truth.TRUE else Truth.FALSE
         settles = frozenset(node.until)
@@ -106,8 +99,7 @@ class Evaluator:
 
     # ── results ──────────────────────────────────────────────────────────────────────────────────────
 
-    @answer.register
-    def _(self, node: nodes.Measured) -> Answer:
+    def _measured(self, node: nodes.Measured) -> Answer:
         results = self._pick(node.selection)
         truths = [self.tested(r, node.test) for r in results]
         combine = all_of if node.selection.which is nodes.Which.ALL else any_of
@@ -117,8 +109,7 @@ class Evaluator:
             node.text, truth, telling, node.selection, self._limit_note(node.test, telling)
         )
 
-    @answer.register
-    def _(self, node: nodes.Counted) -> Answer:
+    def _counted(self, node: nodes.Counted) -> Answer:
         found = self._pick(_all_of(node.selection))
         passing = [r for r in found if self.tested(r, node.test) is Truth.TRUE]
         pairs = _spaced(passing, node.n, node.spacing)
@@ -128,8 +119,7 @@ class Evaluator:
         truth = Truth.UNKNOWN if not found or _spaced(unsure, node.n, node.spacing) else Truth.FALSE
         return self._result_leaf(node.text, truth, passing, node.selection)
 
-    @answer.register
-    def _(self, node: nodes.Preceded) -> Answer:
+    def _preceded(self, node: nodes.Preceded) -> Answer:
         late = [r for r in self._pick(_all_of(node.selection)) if self.tested(r, node.test) is Truth.TRUE]
         early = [
             r
@@ -140,16 +130,14 @@ class Evaluator:
         known = Truth.of(bool(after)) if self.view.results(node.selection.analyte) else Truth.UNKNOWN
         return self._result_leaf(node.text, known, [*after[:1], *early[:1]], node.selection)
 
-    @answer.register
-    def _(self, node: nodes.Difference) -> Answer:
+    def _difference(self, node: nodes.Difference) -> Answer:
         first, second = resolve(node.minuend, self._names), resolve(node.subtrahend, self._names)
         high, low = self._pick(first), self._pick(second)
         truths = [self._differ(a, b, node) for a in high for b in low]
         truth = any_of(truths) if truths else Truth.UNKNOWN
         return self._result_leaf(node.text, truth, [*high[:1], *low[:1]], second, settles=False)
 
-    @answer.register
-    def _(self, node: nodes.Known) -> Answer:
+    def _known(self, node: nodes.Known) -> Answer:
         found = self._pick(node.selection)
         if node.present:
             return self._result_leaf(node.text, Truth.of(bool(found)), found, node.selection)
@@ -162,8 +150,7 @@ class Evaluator:
 
     # ── records ──────────────────────────────────────────────────────────────────────────────────────
 
-    @answer.register
-    def _(self, node: nodes.OnRecord) -> Answer:
+    def _on_record(self, node: nodes.OnRecord) -> Answer:
         found = records_of(self.view, node, self._names)
         evidence = [RecordEvidence(r.key, r.kind, node.concept, r.name or r.code, r.start) for r in found]
         if found:
@@ -171,8 +158,7 @@ class Evaluator:
         since = None if node.window.within is None else self.view.as_of - node.window.within
         return leaf(node.text, Truth.FALSE, "not on record", absent=[AbsentEvidence(node.concept, since)])
 
-    @answer.register
-    def _(self, node: nodes.Ordered) -> Answer:
+    def _ordered(self, node: nodes.Ordered) -> Answer:
         orders = [
             o
             for o in self.view.records[RecordKind.ORDER]
@@ -192,25 +178,21 @@ class Evaluator:
 
     # ── the patient ──────────────────────────────────────────────────────────────────────────────────
 
-    @answer.register
-    def _(self, node: nodes.Age) -> Answer:
+    def _age(self, node: nodes.Age) -> Answer:
         age = self.view.age
         if age is None:
             return leaf(node.text, Truth.UNKNOWN, "no birth date")
         return leaf(node.text, _number(age, node.op, node.years), f"{age} years")
 
-    @answer.register
-    def _(self, node: nodes.SexIs) -> Answer:
+    def _sex_is(self, node: nodes.SexIs) -> Answer:
         sex = self.view.history.patient.sex
         known = sex in (Sex.FEMALE, Sex.MALE)
         return leaf(node.text, Truth.of(sex is node.sex) if known else Truth.UNKNOWN, sex)
 
-    @answer.register
-    def _(self, node: nodes.Pregnant) -> Answer:
+    def _pregnant(self, node: nodes.Pregnant) -> Answer:
         return leaf(node.text, Truth.of(self.view.gravidity().pregnant))
 
-    @answer.register
-    def _(self, node: nodes.Gestation) -> Answer:
+    def _gestation(self, node: nodes.Gestation) -> Answer:
         state = self.view.gravidity()
         if not state.pregnant:
             return leaf(node.text, Truth.FALSE, "not pregnant")
@@ -340,3 +322,25 @@ def _spaced(results: Sequence[Result], n: int, spacing: nodes.Span) -> list[Resu
 
 def _number(value: int, op: nodes.Op, limit: int) -> Truth:
     return Interval(Decimal(value), Decimal(value)).compared(op, Decimal(limit))
+
+
+_MEANING: Mapping[type, Callable[[Evaluator, Any], Answer]] = {
+    nodes.All: Evaluator._all,
+    nodes.Any: Evaluator._any,
+    nodes.NoneOf: Evaluator._none_of,
+    nodes.AtLeast: Evaluator._at_least,
+    nodes.Ref: Evaluator._ref,
+    nodes.Unsettled: Evaluator._unsettled,
+    nodes.Measured: Evaluator._measured,
+    nodes.Counted: Evaluator._counted,
+    nodes.Preceded: Evaluator._preceded,
+    nodes.Difference: Evaluator._difference,
+    nodes.Known: Evaluator._known,
+    nodes.OnRecord: Evaluator._on_record,
+    nodes.Ordered: Evaluator._ordered,
+    nodes.Age: Evaluator._age,
+    nodes.SexIs: Evaluator._sex_is,
+    nodes.Pregnant: Evaluator._pregnant,
+    nodes.Gestation: Evaluator._gestation,
+}
+"""What each node means; a node without a meaning is found by `test_every_node_has_a_meaning`."""

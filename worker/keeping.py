@@ -204,6 +204,7 @@ def _record(patient: int, said: Said, record: Record) -> dict[str, Any]:
         "name": record.name,
         "status": record.status,
         "start": record.start,
+        "start_last": record.start_last,
         "end": record.end,
         "known_at": record.known_at,
         "route": record.route,

@@ -151,6 +151,7 @@ def _record(row: Row[Any]) -> Record:
         known_at=row.known_at,
         arrival=row.message_id,
         route=row.route,
+        start_last=row.start_last,
     )
 
 

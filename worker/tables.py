@@ -167,6 +167,7 @@ class RecordRow(SQLModel, table=True):
     name: str
     status: str | None = None
     start: datetime | None = None
+    start_last: datetime | None = None
     end: datetime | None = None
     known_at: datetime
     route: str | None = None

@@ -44,6 +44,7 @@ def record_fact(
         return None
     try:
         start, end = read_start(item.start, zone), read_end(item.end, zone)
+        start_last = read_end(item.start, zone)
     except NoTimeError:
         return None
     system, identity = system_uri(item.system), _plain(item.id)
@@ -60,6 +61,7 @@ def record_fact(
         known_at=known_at,
         arrival=arrival,
         route=_plain(item.route).lower() or None,
+        start_last=start_last if start_last != start else None,
     )
 
 

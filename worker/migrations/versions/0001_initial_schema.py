@@ -425,6 +425,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=True),
         sa.Column("start", UTCDateTime(), nullable=True),
+        sa.Column("start_last", UTCDateTime(), nullable=True),
         sa.Column("end", UTCDateTime(), nullable=True),
         sa.Column("known_at", UTCDateTime(), nullable=False),
         sa.Column("route", sa.String(), nullable=True),
