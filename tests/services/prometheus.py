@@ -58,7 +58,7 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[Path], Prometheus]]:
                 "--storage.tsdb.path",
                 tmp_path / "tsdb",
             ]
-            command += ["--web.listen-address", f"127.0.0.1:{port}"]
+            command += ["--web.listen-address", f"127.0.0.1:{port}", "--rules.alert.resend-delay", "1s"]
             log = tmp_path / "prometheus.log"
             process = servers.enter_context(running(command, log, ready=lambda: answers(port)))
             return Prometheus(f"http://127.0.0.1:{port}", process.pid)

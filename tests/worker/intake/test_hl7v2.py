@@ -285,9 +285,11 @@ def test_a_qualitative_flag_tells_more_than_high(field, flag):
 @pytest.mark.parametrize(
     ("letter", "status"),
     [
-        ("P", "preliminary"), ("R", "preliminary"), ("S", "preliminary"), ("I", "registered"), ("F", "final"),
-        ("f", "final"), ("C", "corrected"), ("D", "entered-in-error"), ("W", "entered-in-error"), ("X", "cancelled"),
-        ("N", "unknown"), ("O", "unknown"), ("A", "amended"), ("B", "appended"), ("V", "final"), ("U", "final"),
+        ("P", "preliminary"), ("R", "preliminary"), ("S", "preliminary"), ("I", "registered"),
+        ("F", "final"),
+        ("f", "final"), ("C", "corrected"), ("D", "entered-in-error"), ("W", "entered-in-error"),
+        ("X", "cancelled"), ("N", "unknown"), ("O", "unknown"), ("A", "amended"), ("B", "appended"),
+        ("V", "final"), ("U", "final"),
     ],
 )  # fmt: skip
 def test_a_status_letter_is_a_fhir_status(letter, status):

@@ -99,6 +99,6 @@ def test_no_text_makes_the_reader_raise(text, zone):
     assert (read.at is None) == (read.problem is not None)
 
 
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+@given(st.integers(-2_000_000_000, 4_000_000_000).map(lambda n: datetime.fromtimestamp(n, UTC)))
 def test_every_instant_reads_back_as_itself(at):
     assert read_instant(at.isoformat(), None).at == at
