@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from rules.reading import Reading, Refusal, read
-
 from rules.analytes import Analyte, analyte_by_loinc, loinc_check_digit_ok, why_unmapped
 from rules.facts import Result, Status, Unusable
+from rules.reading import Reading, Refusal, read
 from worker.intake.code_systems import LOINC, system_uri
 from worker.intake.event import ResultItem
 from worker.intake.marks import Mark

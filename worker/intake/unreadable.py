@@ -30,7 +30,7 @@ class Reason(StrEnum):
     UNSUPPORTED_VERSION = "unsupported-version"
 
 
-class Unreadable(Exception):  # noqa: N818  (it is also yielded, as an answer beside the events)
+class Unreadable(Exception):
     """Raised, or yielded by the file readers, for what cannot be read. One line, no patient data."""
 
     def __init__(self, reason: Reason, place: str, remedy: str) -> None:

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rules.findings import Judgment, ResultEvidence, RuleJudgment, Severity
+from rules.findings import AbsentEvidence, Judgment, ResultEvidence, RuleJudgment, Severity
 from rules.load import load_ruleset
 from worker.evaluate import NoTimeInInput, evaluate, gathered, judgment_json, time_text
 from worker.failures import USAGE, Failure
@@ -27,9 +27,7 @@ from worker.intake.unreadable import Unreadable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Events or HL7 v2; '-' is standard input.")
-]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Events or HL7 v2; '-' is standard input.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="Judge as known then.")]
 FormatOf = Annotated[Format, typer.Option("--format", help="How the files are written.")]
 ZoneName = Annotated[str, typer.Option("--zone", help="Reads times without offset [default: UTC].")]
@@ -141,5 +139,8 @@ def _print_finding(console: Console, finding: RuleJudgment) -> None:
             sign = "" if shown.comparator == "=" else f"{shown.comparator} "
             day = shown.effective_at.date().isoformat()
             console.print(f"    {escape(f'{shown.analyte} {sign}{shown.value} {shown.unit}')} [dim]{day}[/]")
+    missing = [shown.absent for shown in finding.evidence if isinstance(shown, AbsentEvidence)]
+    if missing:
+        console.print(escape(f"    not on record: {', '.join(dict.fromkeys(missing))}"), style="dim")
     for action in finding.actions:
         console.print(f"    - {escape(action)}")

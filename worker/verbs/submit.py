@@ -33,7 +33,7 @@ BATCH = 200
 
 @app.command()
 def submit_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Events or HL7 v2; '-' is stdin.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Events or HL7 v2; '-' is stdin.")],
     format: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.AUTO,
 ) -> None:
     """Store messages from files and put them on the queue.
