@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -87,17 +88,9 @@ class Concept:
 
     def counts(self, record: Record) -> bool:
         """Whether the record means this, and its status lets it count."""
-        if self._means(record) and self._status_counts(record):
+        if _means(self.name, record.system, record.code, record.name) and self._status_counts(record):
             return True
         return any(part.counts(record) for part in self.parts)
-
-    def _means(self, record: Record) -> bool:
-        system = _SYSTEM_OF.get(record.system, record.system)
-        code = _plain_code(system, record.code)
-        if any(p.fits(system, code) for p in self.exceptions):
-            return False
-        named = self.name_pattern is not None and self.name_pattern.search(record.name) is not None
-        return named or any(p.fits(system, code) for p in self.codes)
 
     def _status_counts(self, record: Record) -> bool:
         if record.status in _NEVER_A_FACT:
@@ -138,6 +131,17 @@ def order_matches_analyte(record: Record, analyte: str) -> bool:
 _INJECTING = re.compile(
     r"inject|\bi\.?m\b|intramuscular|\bs\.?c\b|subcut|\bi\.?v\b|intravenous|parenteral", re.IGNORECASE
 )
+
+
+@lru_cache(maxsize=65536)
+def _means(concept: str, system: str, code: str, name: str) -> bool:
+    """Whether code or name are the concept's own, parts aside. Remembered: lists repeat the same few codes."""
+    own, short = CONCEPTS[concept], _SYSTEM_OF.get(system, system)
+    plain = _plain_code(short, code)
+    if any(p.fits(short, plain) for p in own.exceptions):
+        return False
+    named = own.name_pattern is not None and own.name_pattern.search(name) is not None
+    return named or any(p.fits(short, plain) for p in own.codes)
 
 
 def _plain_code(system: str, code: str) -> str:

@@ -174,6 +174,8 @@ def test_a_listed_code_means_its_concept(concept, system, code):
         ("b12_therapeutic_indication", ICD, "D50.9"),
         ("heart_failure", ICD, "I11.9"),
         ("pregnancy", ICD, "Z39.2"),
+        ("pregnancy", ICD, "O80"),
+        ("pregnancy", ICD, "O03.9"),
         ("rheumatoid_arthritis", SCT, "396331005"),
         ("metformin", ATC, "A10BD01"),
         ("metformin", ATC, "A10BD19"),
