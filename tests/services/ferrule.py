@@ -108,7 +108,7 @@ def ferrule(tmp_path: Path) -> Iterator[Callable[..., Ferrule]]:
             env = {f"FERRULE_{name}": value for name, value in settings.items()}
             runtime, log = directory / "runtime.json", tmp_path / "ferrule.log"
             houses.enter_context(
-                running([*COMMAND, "up"], log, ready=lambda: _ready(runtime), env=env, seconds=60)
+                running([*COMMAND, "up"], log, ready=lambda: _ready(runtime), env=env, seconds=180)
             )
             return Ferrule(env, log, json.loads(runtime.read_text()))
 
