@@ -23,7 +23,7 @@ from worker.status_changes import with_values
 PatientKey = tuple[str, str]
 
 
-class NoTimeInInput(ValueError):  # noqa: N818  (reads as what it is)
+class NoTimeInInput(ValueError):
     """There are facts, none of them has a readable time, and no `as_of` was given."""
 
 

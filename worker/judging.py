@@ -32,6 +32,7 @@ from worker.keeping import Said, ensure_patients, keep, patient_ids, with_news
 from worker.quarantine import note
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
+from worker.status_changes import with_values
 from worker.tables import EVALUATION, MESSAGE, PATIENT
 
 EMAIL = "email"
@@ -140,7 +141,8 @@ def _judge(
     as_of = max((newest.received_at, *_slightly_ahead(said, newest.received_at)))
     as_of = max(as_of, stored.judged_as_of or as_of)
     after, fresh = with_news(stored, said)
-    after = replace(after, judged_as_of=as_of)
+    filled = replace(after.history, results=with_values(after.history.results))
+    after = replace(after, judged_as_of=as_of, history=filled)
     with metrics.EVALUATE.time():
         judgment = deps.ruleset.judge(after.history, as_of)
     episodes = store.open_episodes(connection, stored.id)

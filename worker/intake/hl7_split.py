@@ -1,7 +1,7 @@
 """HL7 v2 bytes split into segments and fields: strictly, after every cap and structure check has passed.
 
 Our own few lines instead of python-hl7, which takes an LF-terminated message for one segment, accepts
-`MSH|^~`, makes real segment ends of `\\X0D\\`, and is far slower. Knows separators, not meanings.
+`MSH|^~` and makes real segment ends of `\\X0D\\`. Knows separators, not meanings.
 """
 
 from __future__ import annotations

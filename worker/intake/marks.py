@@ -30,3 +30,6 @@ class Mark(StrEnum):
     ID_MADE_UP = "id-made-up"  # the result came without an id
     VALUE_NOT_TEXT = "value-not-text"  # encapsulated data, a reference pointer
     HEMOGLOBIN_IMPLAUSIBLE = "hemoglobin-implausible"  # critical for operations: a true 18 g/L exists
+
+
+MARK_OF = {mark.value: mark for mark in Mark}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rules.facts import Patient, PregnancyStatement, Record, Result, Sex
 from worker.intake.event import Event, Identifier, MergeData, PatientItem, PersonItem, ReportData
-from worker.intake.marks import Mark
+from worker.intake.marks import MARK_OF, Mark
 from worker.intake.record_facts import record_fact, record_items
 from worker.intake.result_facts import EVER, Setting, result_fact
 from worker.intake.times import read_date, read_instant
@@ -179,8 +179,7 @@ def _person(item: PersonItem | None) -> Orderer | None:
 
 
 def _of_message(data: ReportData) -> tuple[Noticed, ...]:
-    known = {mark.value: mark for mark in Mark}
-    marks = [known[text] for text in data.marks if text in known]
+    marks = [MARK_OF[text] for text in data.marks if text in MARK_OF]
     if not (data.patient.system or "").strip():
         marks.append(Mark.NO_AUTHORITY)
     return tuple(Noticed(mark) for mark in dict.fromkeys(marks))

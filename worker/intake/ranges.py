@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from worker.intake.event import RangeItem
 
@@ -40,6 +41,7 @@ def limits_of(item: RangeItem | None, unit: str | None) -> Limits:
     return Limits(low, high, readable=not lost)
 
 
+@lru_cache(maxsize=1024)  # a laboratory has few of them
 def limits_in_text(text: str | None, unit: str | None) -> Limits:
     """The limits in a text like OBX-7."""
     plain = " ".join((text or "").strip().strip("()[]").split())

@@ -14,7 +14,7 @@ from rules.facts import Result, Status, Unusable
 from rules.reading import Reading, Refusal, read
 from worker.intake.code_systems import LOINC, system_uri
 from worker.intake.event import ResultItem
-from worker.intake.marks import Mark
+from worker.intake.marks import MARK_OF, Mark
 from worker.intake.ranges import limits_of
 from worker.intake.specimen import specimen_notes
 from worker.intake.times import Instant, read_instant
@@ -156,8 +156,7 @@ def _problem(
 
 
 def _marks_sent(item: ResultItem) -> tuple[Mark, ...]:
-    known = {mark.value: mark for mark in Mark}
-    return tuple(known[text] for text in item.marks if text in known)
+    return tuple(MARK_OF[text] for text in item.marks if text in MARK_OF)
 
 
 def _own_marks(

@@ -9,6 +9,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from rules.facts import Unusable
@@ -33,6 +34,7 @@ class Instant:
     marks: tuple[Mark, ...] = ()
 
 
+@lru_cache(maxsize=1024)  # the results of one report mostly share their times
 def read_instant(text: str | None, zone: ZoneInfo | None) -> Instant:
     """The instant `text` names, in UTC. A bare date is its first instant, and marked."""
     if text is None or not text.strip():
