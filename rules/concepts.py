@@ -135,7 +135,7 @@ _INJECTING = re.compile(
 
 @lru_cache(maxsize=65536)
 def _means(concept: str, system: str, code: str, name: str) -> bool:
-    """Whether code or name are the concept's own, parts aside. Remembered: lists repeat the same few codes."""
+    """Whether code or name are the concept's own, parts aside. Kept: lists repeat the same few codes."""
     own, short = CONCEPTS[concept], _SYSTEM_OF.get(system, system)
     plain = _plain_code(short, code)
     if any(p.fits(short, plain) for p in own.exceptions):

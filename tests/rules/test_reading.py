@@ -29,8 +29,8 @@ def reason(answer):
     "value",
     [
         "NaN", "nan", "Infinity", "-inf", "1e400", "1e3", "1E3", "5,3", "1,250", "1 250", "1.2.3", "١٢",
-        "１２", "²", "-0", "-0.0", "9" * 40, "3-5", "1:80", "5.", ".", "", "   ", "<", "HEMOLYZED", "See note",
-        "*", "QNS", "0x10", "1_000", "--5", "< <5", "5 ng/mL", "~5", "5*", "5 H", "+", "five",
+        "１２", "²", "-0", "-0.0", "9" * 40, "3-5", "1:80", "5.", ".", "", "   ", "<", "HEMOLYZED",
+        "See note", "*", "QNS", "0x10", "1_000", "--5", "< <5", "5 ng/mL", "~5", "5*", "5 H", "+", "five",
     ],
 )  # fmt: skip
 def test_what_is_not_one_plain_decimal_number_is_refused(value):
