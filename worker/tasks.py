@@ -9,6 +9,8 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from celery.signals import worker_process_init
+
 from worker import metrics
 from worker.celery_app import app
 from worker.composition import Deps, build
@@ -24,6 +26,12 @@ MOST_IDS = 1000
 def deps() -> Deps:
     """What the tasks of this process work with; built at the first task, so after any fork."""
     return build(read_settings())
+
+
+@worker_process_init.connect
+def _warm_up(**_signal: object) -> None:
+    """A child of the prefork pool reads the rules before its first message, not during it."""
+    deps()
 
 
 @app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]

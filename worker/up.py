@@ -28,7 +28,7 @@ from worker.supervise import Supervisor
 
 log = logger("worker.up")
 
-WEB_SECONDS = 30.0
+WEB_SECONDS = 60.0
 
 
 class House:

@@ -51,7 +51,7 @@ def refuse_a_taken_port(listen: str) -> None:
 
 
 @contextmanager
-def running(settings: Settings, directory: Path, environment: Mapping[str, str]) -> Iterator[Running]:
+def running(settings: Settings, directory: Path, environment: Mapping[str, str | None]) -> Iterator[Running]:
     """`ferrule up` with `environment`, its log in `directory`, once it answers; stopped at the end."""
     log = directory / "ferrule.log"
     runtime = settings.data_dir.absolute() / "runtime.json"

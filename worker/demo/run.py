@@ -18,6 +18,7 @@ from worker.demo.child import Running, refuse_a_taken_port, running
 from worker.demo.day import Day, make_day
 from worker.demo.doors import Doors
 from worker.demo.laboratories import source_names
+from worker.demo.mailbox import mailbox
 from worker.demo.sending import Sender
 from worker.demo.stage import LogIn, clear_old_demo, set_stage
 from worker.demo.summary import Summary, as_table, count
@@ -37,14 +38,23 @@ def play(settings: Settings, console: Console) -> None:
     upgrade(engine)
     log_in = set_stage(engine)
     console.print(f"A made-up day of {len(day.sendings)} messages (seed {day.seed}); Ferrule starts …")
-    with running(settings, directory, _environment()) as child:
+    mail = directory / "mail"
+    with mailbox(mail) as smtp_url, running(settings, directory, _environment(smtp_url)) as child:
         _say(_played(day, engine, child, settings, console), console)
         if not settings.demo_exit:
-            _stay_open(child, log_in, console)
+            _stay_open(child, log_in, mail, console)
 
 
-def _environment() -> dict[str, str]:
-    return {"FERRULE_LOCAL_ACCOUNTS": "on", "FERRULE_SOURCES": source_names(), "FERRULE_LOG_FORMAT": "json"}
+def _environment(smtp_url: str) -> dict[str, str | None]:
+    """What differs from a site's own settings: local accounts, named laboratories, mail that goes nowhere."""
+    return {
+        "FERRULE_LOCAL_ACCOUNTS": "on",
+        "FERRULE_SOURCES": source_names(),
+        "FERRULE_SMTP_URL": smtp_url,
+        "FERRULE_SMTP_FROM": "ferrule@clinic.example",
+        "FERRULE_SMTP_URL_FILE": None,
+        "FERRULE_LOG_FORMAT": "json",
+    }
 
 
 def _write(day: Day, directory: Path) -> None:
@@ -76,10 +86,11 @@ def _say(summary: Summary, console: Console) -> None:
     sys.stdout.flush()
 
 
-def _stay_open(child: Running, log_in: LogIn, console: Console) -> None:
+def _stay_open(child: Running, log_in: LogIn, mail: Path, console: Console) -> None:
     """The pages stay up until Ctrl-C."""
     console.print(f"\nInbox:    {child.http}/inbox")
     console.print(f"Log in:   user [bold]{log_in.username}[/]  password [bold]{log_in.password}[/]")
+    console.print(f"E-mails:  {mail}")
     console.print(f"Metrics:  {child.http}/metrics\nCtrl-C ends it.", highlight=False)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

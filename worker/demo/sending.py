@@ -22,6 +22,7 @@ from worker.tables import MESSAGE
 
 TOGETHER = 12
 LOOK_SECONDS = 0.25
+START_SECONDS = 30.0
 DRAIN_SECONDS = 180.0
 
 
@@ -52,6 +53,7 @@ class Sender:
 
     def send(self, day: Day) -> int:
         """The whole day; how many messages arrived, repeats counted. Raises Failure when it is stuck."""
+        self._wait_for_workers()
         for wave in Wave:
             if wave is Wave.AFTERNOON:
                 self.doors.send_unreadable(day.unreadable)
@@ -59,6 +61,12 @@ class Sender:
             self._send_wave(day.wave(wave))
             self._drain()
         return self.look().arrived
+
+    def _wait_for_workers(self) -> None:
+        """The poller would judge the day too, but it is the queue that is to be seen."""
+        end = clock.monotonic_seconds() + START_SECONDS
+        while not tally.has_worked(self.doors.http) and clock.monotonic_seconds() < end:
+            time.sleep(LOOK_SECONDS)
 
     def look(self) -> Standing:
         """Where things stand now; new alerts are shown."""

@@ -10,21 +10,32 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
 ARRIVED = "ferrule_messages_received_total"
-JUDGED = "ferrule_evaluate_seconds_count"
+CANARY = "ferrule_canary_last_success_timestamp_seconds"
+JUDGED = "ferrule_evaluate_seconds_bucket"
 
 
 def arrived(http: str) -> int:
     """Messages that came in by the processes' own doors, repeats counted."""
+    return round(_total(http, ARRIVED))
+
+
+def has_worked(http: str) -> bool:
+    """Whether a task has gone through the broker and a worker since the start."""
+    return _total(http, CANARY) > 0
+
+
+def _total(http: str, name: str) -> float:
     with urllib.request.urlopen(f"{http}/metrics", timeout=10) as answer:  # noqa: S310  # our own address
         page = answer.read().decode()
     samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
-    return round(sum(sample.value for sample in samples if sample.name == ARRIVED))
+    return sum(sample.value for sample in samples if sample.name == name)
 
 
 def judged_by(directory: Path, pids: Mapping[str, int]) -> dict[str, int]:
     """How many patients each of the processes judged, by its id; processes that judged none are left out.
 
-    Each process counts into files of its own in the metrics directory, named by its id.
+    Each process counts into files of its own in the metrics directory, named by its id. A histogram's
+    buckets are not yet summed up there: together they hold each observation once.
     """
     counts = {str(pid): _judged(directory / f"histogram_{pid}.db") for pid in sorted(pids.values())}
     return {pid: count for pid, count in counts.items() if count}

@@ -16,6 +16,11 @@ def main() -> None:
     metrics.name_sources({source: known.name for source, known in settings.sources.items()})
     from worker.celery_app import app
 
+    if settings.pool != "prefork":
+        # Read the rules before the first message. A prefork child does so itself, after the fork.
+        from worker.tasks import deps
+
+        deps()
     app.conf.update(configured(settings.broker).conf.changes)
     tasks_at_once = "1" if settings.pool == "solo" else str(settings.concurrency)
     app.worker_main(

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from rules.analytes import catalogue_rows
 from rules.cases import Failure as CaseFailure
-from rules.cases import run_cases
+from rules.cases import case_count, run_cases
 from rules.describe import rule_lines
 from rules.lint import Level, lint
 from rules.load import load_ruleset
@@ -140,7 +140,7 @@ def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = 
     Example: ferrule rules test
     """
     ruleset = _loaded(rules, site)
-    total = sum(len(r.cases) for r in ruleset.rules.values())
+    total = case_count(ruleset)
     console = Console(stderr=True)
     running = track(
         run_cases(ruleset), "cases", total, console=console, transient=True, disable=not console.is_terminal

@@ -171,8 +171,13 @@ def _before_correction(shown: Shown, stored: Stored) -> str:
 
 
 def _follow_up(row: Row[Any], now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
-    expected = ((item["expect"], date.fromisoformat(item["due"])) for item in row.follow_up)
-    return tuple(f"{concept_words(expect)} by {words.day(due, now, zone)}" for expect, due in expected)
+    by_day: dict[date, list[str]] = {}
+    for item in row.follow_up:
+        by_day.setdefault(date.fromisoformat(item["due"]), []).append(concept_words(item["expect"]))
+    return tuple(
+        f"{words.joined([names[0], *map(words.in_sentence, names[1:])])} by {words.day(due, now, zone)}"
+        for due, names in sorted(by_day.items())
+    )
 
 
 def _snoozes(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:

@@ -101,11 +101,6 @@ class Chart:
         """Whether anything is struck through."""
         return any(point.gone for panel in self.panels for point in panel.points)
 
-    @property
-    def few(self) -> bool:
-        """Whether the table is short enough to stand open."""
-        return len(self.table) <= 0
-
 
 @dataclass(frozen=True, slots=True)
 class Version:

@@ -84,7 +84,8 @@ def _is_text(value: object) -> bool:
 
 def _item_texts(text: str) -> list[str]:
     """The text of each item of a JSON array that is known to be well formed, just as it was sent."""
-    decoder, items, at = json.JSONDecoder(), [], text.index("[") + 1
+    decoder, at = json.JSONDecoder(), text.index("[") + 1
+    items: list[str] = []
     while True:
         while text[at] in " \t\r\n,":
             at += 1

@@ -149,7 +149,7 @@ def answer(
     return RedirectResponse(f"/inbox/{alert}?answered=1", status_code=303)
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A form's fields do not make an answer; `lines` say why."""
 
     def __init__(self, lines: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from worker.web import words
 from worker.web.evidence import unit_text
 
 WORDS = {"<": "below", "<=": "at or below", ">": "above", ">=": "at or above"}
+UNCROSSED = {"<": "not below", "<=": "above", ">": "not above", ">=": "below"}
 _NUMBER = r"(?P<value>\d+(?:\.\d+)?) (?P<unit>[^\s;|]+)"
 _RULES_OWN = re.compile(rf"limit (?P<op><=|>=|<|>) {_NUMBER}")
 _LABORATORYS = re.compile(rf"laboratory's limit {_NUMBER}")
@@ -25,18 +26,19 @@ _ABOVE = re.compile(r"\babove range\b")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One limit: which way a value crosses it, the number in its unit, and whose it is."""
+    """One limit: which way a value crosses it, the number in its unit, whose it is, and if it was crossed."""
 
     op: str
     value: Decimal
     unit: str
     laboratory: bool
+    crossed: bool = True
 
     @property
     def text(self) -> str:
         """ "above 914 pg/mL (laboratory)"."""
         whose = " (laboratory)" if self.laboratory else ""
-        return f"{WORDS[self.op]} {self.number}{whose}"
+        return f"{(WORDS if self.crossed else UNCROSSED)[self.op]} {self.number}{whose}"
 
     @property
     def number(self) -> str:
@@ -45,10 +47,11 @@ class Held:
 
 
 def limits_by_result(tree: Mapping[str, Any]) -> dict[str, Held]:
-    """Result key → the first limit that a true leaf of the tree held it against."""
+    """Result key → the first limit that it crossed, else the first that it was held against."""
     found: dict[str, Held] = {}
-    for node in _leaves(tree):
-        held = _read(node) if node["truth"] == "true" else None
+    leaves = [node for node in _leaves(tree) if node["truth"] != "unknown"]
+    for node in sorted(leaves, key=lambda node: node["truth"] != "true"):
+        held = _read(node)
         for evidence in node["evidence"] if held else ():
             if held and "analyte" in evidence:
                 found.setdefault(evidence["key"], held)
@@ -63,10 +66,10 @@ def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _read(node: Mapping[str, Any]) -> Held | None:
-    note = node["note"]
+    note, crossed = node["note"], node["truth"] == "true"
     if found := _RULES_OWN.search(note) or _FALLBACK.search(note):
-        return Held(found["op"], Decimal(found["value"]), found["unit"], laboratory=False)
+        return Held(found["op"], Decimal(found["value"]), found["unit"], False, crossed)
     if found := _LABORATORYS.search(note):
         op = ">" if _ABOVE.search(node["text"]) else "<"
-        return Held(op, Decimal(found["value"]), found["unit"], laboratory=True)
+        return Held(op, Decimal(found["value"]), found["unit"], True, crossed)
     return None

@@ -58,7 +58,9 @@ def log_in(
     with writing(have.engine) as connection:
         now = clock.now()
         where = trail.origin(request)
-        trail.note_login(connection, now, account and Actor(account.system, account.ident, where), where)
+        trail.note_login(
+            connection, now, Actor(account.system, account.ident, where) if account else None, where
+        )
         secret = sessions.start(connection, account.id, now) if account else None
     if secret is None:
         return login_page(request, next, wrong=WRONG, status=401)

@@ -21,15 +21,15 @@ from worker.web.deps import Have, is_https
 from worker.web.sessions import Session
 
 
-class NotSignedIn(Exception):  # noqa: N818
+class NotSignedIn(Exception):
     """Nobody we know is asking."""
 
 
-class WrongRole(Exception):  # noqa: N818
+class WrongRole(Exception):
     """Somebody we know is asking for what their role does not do."""
 
 
-class BadToken(Exception):  # noqa: N818
+class BadToken(Exception):
     """A form came without the token of its session."""
 
 

@@ -71,11 +71,13 @@ def _awaited(expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo
     lines = [
         _line(list(dict.fromkeys(names)), words.day(due, now, zone)) for due, names in sorted(by_day.items())
     ]
-    return (*lines, "You will hear from us only if it does not arrive, or if it changes the picture.")
+    missing = "one of them does not arrive" if len(expected) > 1 else "it does not arrive"
+    return (*lines, f"You will hear from us only if {missing}, or if a newer result changes the picture.")
 
 
 def _line(names: list[str], day: str) -> str:
-    return f"{words.joined(names)} {'is' if len(names) == 1 else 'are'} expected by {day}."
+    said = words.joined([words.in_sentence(name) for name in names])
+    return f"{said[0].upper()}{said[1:]} {'is' if len(names) == 1 else 'are'} expected by {day}."
 
 
 def _closed(row: Row[Any]) -> str:

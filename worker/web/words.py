@@ -78,6 +78,11 @@ def number(text: str) -> str:
     return f"{int(whole):,}{dot}{part}" if not whole.startswith("0") else text
 
 
+def in_sentence(name: str) -> str:
+    """A name inside a sentence: "Ferritin" → "ferritin", "Vitamin B12" → "vitamin B12", "MCV" as it is."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
 def joined(words: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     if len(words) < 2:

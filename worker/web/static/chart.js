@@ -1,5 +1,5 @@
 // Draws the values over time, one strip for each test on a common time axis (uPlot). Hover or arrow keys read the
-// values. Without this script the table below the chart is all there is, and it is complete.
+// values. Without this script the table below stands open and says it all.
 "use strict";
 (() => {
   const holder = document.getElementById("plots"), source = document.getElementById("chart-data");
@@ -7,7 +7,7 @@
   const { panels, bars, from, to } = JSON.parse(source.textContent);
   const said = document.getElementById("said");
   const legend = document.getElementById("legend");
-  legend.hidden = false; said.hidden = false;
+  legend.hidden = false; said.hidden = false; document.getElementById("chart-table").open = false;
   said.textContent = "Point at the chart, or focus it and use the arrow keys, to read a value.";
 
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -25,8 +25,8 @@
     if (panel.low !== null || panel.high !== null) {
       ctx.fillStyle = token("--band"); ctx.fillRect(bbox.left, high, bbox.width, low - high);
     }
-    ctx.strokeStyle = token("--soft"); ctx.fillStyle = token("--soft"); ctx.lineWidth = ratio();
-    ctx.setLineDash([4 * ratio(), 4 * ratio()]); ctx.font = font(); ctx.textAlign = "right";
+    ctx.strokeStyle = token("--limit"); ctx.fillStyle = token("--limit"); ctx.lineWidth = 1.5 * ratio();
+    ctx.setLineDash([6 * ratio(), 4 * ratio()]); ctx.font = font(); ctx.textAlign = "right"; ctx.textBaseline = "alphabetic";
     for (const line of panel.lines) {
       const at = Math.round(y(line.y)) + .5;
       ctx.beginPath(); ctx.moveTo(bbox.left, at); ctx.lineTo(bbox.left + bbox.width, at); ctx.stroke();
@@ -70,6 +70,12 @@
 
   function spread(panel) {
     const all = panel.points.map((p) => p.y).concat(panel.lines.map((line) => line.y));
+    const reach = Math.max(...all) - Math.min(...all);
+    for (const edge of [panel.low, panel.high]) {  // the laboratory's own limits, where they do not flatten the curve
+      if (edge === null) continue;
+      const wider = Math.max(edge, ...all) - Math.min(edge, ...all);
+      if (reach === 0 || wider < 2 * reach) all.push(edge);
+    }
     const low = Math.min(...all), high = Math.max(...all), room = (high - low || Math.abs(high) || 1) * .18;
     return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   }
@@ -131,7 +137,7 @@
           const a = plot.valToPos(Math.max(bar.from, from), "x", true), b = plot.valToPos(Math.min(bar.to, to), "x", true);
           const top = bbox.top + i * row;
           ctx.fillStyle = token("--treatment"); ctx.fillRect(a, top + 16 * ratio(), Math.max(b - a, 3 * ratio()), 5 * ratio());
-          ctx.fillStyle = token("--ink"); const wide = ctx.measureText(bar.label).width;
+          ctx.fillStyle = token("--ink"); ctx.textAlign = "left"; ctx.textBaseline = "alphabetic"; const wide = ctx.measureText(bar.label).width;
           ctx.fillText(bar.label, Math.max(bbox.left, Math.min(a, bbox.left + bbox.width - wide)), top + 12 * ratio());
         });
         ctx.restore();
