@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rules.case_facts import BadCase, case_facts
+from rules.evaluate import Evaluator
 from rules.explain import tree_lines
 from rules.findings import RuleJudgment
-from rules.rule import Case, Rule
+from rules.history import View
+from rules.load import DEFINITIONS
+from rules.nodes import Ref
+from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
 from rules.truth import Truth
 
@@ -25,10 +29,12 @@ class Failure:
 
 
 def run_cases(ruleset: Ruleset) -> Iterator[Failure | None]:
-    """One answer for each case of each rule: None where it held."""
+    """One answer for each case of each rule and definition: None where it held."""
     for rule in ruleset.rules.values():
         for case in rule.cases:
             yield _run(ruleset, rule, case)
+    for example in ruleset.definition_cases:
+        yield _run_definition(ruleset, example)
 
 
 def _run(ruleset: Ruleset, rule: Rule, case: Case) -> Failure | None:
@@ -42,6 +48,25 @@ def _run(ruleset: Ruleset, rule: Rule, case: Case) -> Failure | None:
     if not wrong:
         return None
     return Failure(rule.id, case.name, where, wrong, tuple(tree_lines(judged.tree)))
+
+
+def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
+    where = f"{DEFINITIONS}:{case.line}"
+    try:
+        history, as_of = case_facts(case.given)
+    except BadCase as error:
+        return Failure(case.definition, case.name, where, str(error))
+    evaluator = Evaluator(View(history, as_of), ruleset.vocabulary)
+    answer = evaluator.answer(Ref(case.definition, case.definition))
+    if answer.truth.value == case.expect:
+        return None
+    said = f"expected {case.expect}, came {answer.truth.value}"
+    return Failure(case.definition, case.name, where, said, tuple(tree_lines(answer.tree)))
+
+
+def case_count(ruleset: Ruleset) -> int:
+    """How many cases the rules and definitions have together."""
+    return sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases)
 
 
 def outcome(judged: RuleJudgment) -> str:

@@ -8,7 +8,7 @@ patient of whom nothing is known.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -24,7 +24,7 @@ from rules.evaluate import Evaluator, Vocabulary
 from rules.facts import History, Patient
 from rules.findings import RuleStatus
 from rules.history import View
-from rules.rule import Rule
+from rules.rule import DefinitionCase, Rule
 from rules.ruleset import Citation, Ruleset
 from rules.selecting import Names
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
@@ -54,7 +54,8 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
     sources = {path.name: read_yaml(path) for path in paths}
     citations = _citations(_shared(sources, SOURCES))
-    vocabulary, known = _vocabulary(_shared(sources, DEFINITIONS))
+    shared = _shared(sources, DEFINITIONS)
+    vocabulary, known = _vocabulary(shared)
     rules: dict[str, Rule] = {}
     for name, source in sources.items():
         if name not in _SHARED:
@@ -63,7 +64,14 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     _check_sources(rules, citations)
     _check_silence(rules, vocabulary)
     signed = _with_site(rules, site) if site else rules
-    return Ruleset(signed, vocabulary, citations, _fingerprint(paths, site), files=tuple(sources))
+    return Ruleset(
+        signed,
+        vocabulary,
+        citations,
+        _fingerprint(paths, site),
+        files=tuple(sources),
+        definition_cases=tuple(_definition_cases(shared)),
+    )
 
 
 def _shared(sources: Mapping[str, Source], name: str) -> Source:
@@ -116,6 +124,14 @@ def _vocabulary(source: Source) -> tuple[Vocabulary, Known]:
         {name: d.says for name, d in shape.definitions.items()},
     )
     return vocabulary, known
+
+
+def _definition_cases(source: Source) -> Iterator[DefinitionCase]:
+    for name, definition in shaped(source, DefinitionFileShape).definitions.items():
+        for i, case in enumerate(definition.cases):
+            line = source.line(("definitions", name, "cases", i))
+            said = case.name or " · ".join(case.given.split("\n")).strip(" ·")
+            yield DefinitionCase(name, said, case.given, case.expect, line)
 
 
 def names_used(condition: nodes.Condition) -> set[str]:

@@ -43,6 +43,17 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class DefinitionCase:
+    """An example of a definition with its expected truth: true, false or unknown."""
+
+    definition: str
+    name: str
+    given: str
+    expect: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of the library. `file` and `line` say where it stands."""
 

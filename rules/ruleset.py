@@ -12,7 +12,7 @@ from rules.facts import History
 from rules.findings import Ended, Judgment, RuleJudgment
 from rules.history import View
 from rules.judging import SPEAKING, judge_rule, with_precedence
-from rules.rule import Rule
+from rules.rule import DefinitionCase, Rule
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Ruleset:
     fingerprint: str
     version: str = "library"
     files: tuple[str, ...] = field(default=())
+    definition_cases: tuple[DefinitionCase, ...] = field(default=())
 
     def judge(self, history: History, as_of: datetime) -> Judgment:
         """What every active, pilot and silent rule says of the history as known at `as_of`."""

@@ -118,12 +118,21 @@ class RuleFileShape(_Shape):
     rules: Annotated[list[RuleShape], Field(min_length=1, max_length=10)]
 
 
+class DefinitionCaseShape(_Shape):
+    """An example that a definition is judged by."""
+
+    given: str
+    expect: Literal["true", "false", "unknown"]
+    name: Annotated[str, Field(max_length=160)] | None = None
+
+
 class DefinitionShape(_Shape):
-    """A condition with a name, said in words, with where it comes from."""
+    """A condition with a name, said in words, with where it comes from and cases that pin it."""
 
     says: Annotated[str, Field(max_length=200)]
     when: ConditionShape
     sources: list[Slug] = []
+    cases: list[DefinitionCaseShape] = []
 
 
 class SelectionShape(_Shape):

@@ -19,6 +19,7 @@ from rules.cases import case_count, run_cases
 from rules.describe import rule_lines
 from rules.lint import Level, lint
 from rules.load import load_ruleset
+from rules.mutate import EQUIVALENT, Jury, mutants
 from rules.ruleset import Ruleset
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
 from rules.yaml_source import BadFile
@@ -163,6 +164,50 @@ def _print_failure(failure: CaseFailure) -> None:
     typer.echo(f"{failure.where}: {failure.rule}: {failure.case}\n    {failure.said}")
     for line in failure.tree:
         typer.echo(f"      {line}")
+
+
+@app.command("mutate")
+def mutate_rules(
+    as_json: AsJson = False,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="Only mutants that name it.")
+    ] = None,
+    rules: RulesDir = None,
+    site: SiteFile = None,
+) -> None:
+    """Change every limit, comparator, window and term by a little: do the cases notice? Exit 1 if not.
+
+    Example: ferrule rules mutate --rule hemoglobin-critical
+    """
+    ruleset = _loaded(rules, site)
+    jury = Jury(ruleset)
+    chosen = [m for m in mutants(ruleset) if rule is None or rule in m.name]
+    console = Console(stderr=True)
+    running = track(chosen, "mutants", console=console, transient=True, disable=not console.is_terminal)
+    verdicts = [jury.verdict(m) for m in running]
+    survivors = [v.mutant for v in verdicts if v.survived]
+    equivalent = [v for v in verdicts if v.equivalent]
+    stale = jury.stale(verdicts) if rule is None and rules is None else []
+    if as_json:
+        report = {
+            "mutants": len(verdicts),
+            "killed": sum(v.killed for v in verdicts),
+            "survived": survivors,
+            "equivalent": {v.mutant: v.equivalent for v in equivalent},
+            "stale": stale,
+        }
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
+    else:
+        for name in survivors:
+            typer.echo(f"survived: {name}")
+        for name in stale:
+            typer.echo(f"stale excuse: {name}; take it out of {EQUIVALENT}")
+        killed = sum(v.killed for v in verdicts)
+        typer.echo(
+            f"{len(verdicts)} mutants: {killed} noticed by a case, {len(equivalent)} equivalent with a reason, "
+            f"{len(survivors)} survived"
+        )
+    raise typer.Exit(NO if survivors or stale else 0)
 
 
 @app.command()
