@@ -204,7 +204,7 @@ def mutate_rules(
             typer.echo(f"stale excuse: {name}; take it out of {EQUIVALENT}")
         killed = sum(v.killed for v in verdicts)
         typer.echo(
-            f"{len(verdicts)} mutants: {killed} noticed by a case, {len(equivalent)} equivalent with a reason, "
+            f"{len(verdicts)} mutants: {killed} noticed, {len(equivalent)} equivalent with a reason, "
             f"{len(survivors)} survived"
         )
     raise typer.Exit(NO if survivors or stale else 0)
