@@ -23,7 +23,7 @@ from worker.failures import UNREACHABLE, Failure
 from worker.settings import Settings
 from worker.supervise import Program, Supervisor
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

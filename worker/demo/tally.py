@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +10,15 @@ from pathlib import Path
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
+from worker import clock
+from worker.failures import UNREACHABLE, Failure
+
 ARRIVED = "ferrule_messages_received_total"
 CANARY = "ferrule_canary_last_success_timestamp_seconds"
 JUDGED = "ferrule_evaluate_seconds_bucket"
+
+PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS = 0.5
 
 
 def arrived(http: str) -> int:
@@ -25,10 +32,22 @@ def has_worked(http: str) -> bool:
 
 
 def _total(http: str, name: str) -> float:
-    with urllib.request.urlopen(f"{http}/metrics", timeout=10) as answer:  # noqa: S310  # our own address
-        page = answer.read().decode()
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    families = text_string_to_metric_families(_page(f"{http}/metrics"))
+    samples = (sample for family in families for sample in family.samples)
     return sum(sample.value for sample in samples if sample.name == name)
+
+
+def _page(url: str) -> str:
+    """The metrics page; asked again for a while, since a supervised process may be on its way up again."""
+    end = clock.monotonic_seconds() + PATIENCE_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  # our own address
+                return str(answer.read(), "utf-8")
+        except OSError:
+            if clock.monotonic_seconds() > end:
+                raise Failure(f"{url} does not answer", UNREACHABLE) from None
+            time.sleep(PAUSE_SECONDS)
 
 
 def judged_by(directory: Path, pids: Mapping[str, int]) -> dict[str, int]:
