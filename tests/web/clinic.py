@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from sqlalchemy import Connection, Engine, insert
 
@@ -61,6 +62,12 @@ class Clinic:
     now: datetime
 
 
+@cache
+def hashed() -> str:
+    """The hash of `PASSWORD`; it is meant to be slow, so once is enough."""
+    return hash_password(PASSWORD)
+
+
 def add_people(connection: Connection, now: datetime) -> None:
     """Three clinicians with accounts and e-mail addresses, a pool, and the tokens of programs."""
     for who, name in NAMES.items():
@@ -68,7 +75,7 @@ def add_people(connection: Connection, now: datetime) -> None:
         connection.execute(
             insert(ACCOUNT).values(
                 username=USERNAMES[who],
-                password_hash=hash_password(PASSWORD),
+                password_hash=hashed(),
                 role="clinician",
                 system=who.system,
                 ident=who.id,
@@ -110,10 +117,15 @@ def add_patient(connection: Connection, name: str, ident: str, born: date, sex: 
     return int(connection.execute(query).scalar_one())
 
 
+def result_id(patient: int, value: Value) -> str:
+    """One analyte is measured once a moment."""
+    return f"{patient}-{value.analyte}-{value.days}"
+
+
 def add_results(connection: Connection, patient: int, values: Iterable[Value], now: datetime) -> None:
     """Stored results; one that `replaces` a value gets that value as its earlier version."""
-    for number, value in enumerate(values):
-        key = f"{patient}-{value.analyte}-{number}"
+    for value in values:
+        key = result_id(patient, value)
         if value.replaces is not None:
             _add_result(
                 connection,
@@ -196,14 +208,12 @@ def add_medication(
     )
 
 
-def result(patient: int, number: int, value: Value, now: datetime) -> ResultEvidence:
-    """The evidence of the `number`th result of `add_results`."""
-    key = f"{patient}-{value.analyte}-{number}"
+def result(patient: int, value: Value, now: datetime) -> ResultEvidence:
+    """The evidence of a result of `add_results`."""
+    key = result_id(patient, value)
     sign = value.value[0] if value.value[0] in "<>" else "="
-    at = now - timedelta(days=value.days)
-    return ResultEvidence(
-        f"{NORTH}|{key}", value.analyte, value.value.lstrip("<>"), sign, value.unit, at, key, NORTH
-    )
+    at, number = now - timedelta(days=value.days), value.value.lstrip("<>")
+    return ResultEvidence(f"{NORTH}|{key}", value.analyte, number, sign, value.unit, at, key, NORTH)
 
 
 def leaf(text: str, truth: Truth, note: str = "", *evidence: Evidence) -> TreeNode:
@@ -286,8 +296,8 @@ def high_b12(
     add_medication(
         connection, patient, "Ferrous sulfate 325 mg", now - timedelta(days=400), now - timedelta(days=280)
     )
-    b12, ferritin, hemoglobin = (result(patient, n, values[n], now) for n in (2, 5, 8))
-    crp = result(patient, 9, values[9], now)
+    b12, ferritin, hemoglobin = (result(patient, values[n], now) for n in (2, 5, 8))
+    crp = result(patient, values[9], now)
     supplement = AbsentEvidence("b12_supplement", now - timedelta(hours=hours) - timedelta(days=90))
     never = tuple(
         AbsentEvidence(name, None) for name in ("liver_disease", "kidney_disease", "myeloid_neoplasm")
@@ -368,7 +378,7 @@ def simple(
 ) -> int:
     """An alert that rests on one result."""
     add_results(connection, patient, [value], now)
-    evidence = result(patient, 0, value, now)
+    evidence = result(patient, value, now)
     tree = TreeNode(
         "all of",
         Truth.TRUE,

@@ -16,6 +16,7 @@ from alerts.steps import Conflict
 from worker.composition import Deps
 from worker.web import api, events, health, inbox, login, metrics_page, stream
 from worker.web.deps import is_https
+from worker.web.faults import SaidPlainly
 from worker.web.headers import SafeHeaders
 from worker.web.login import login_page
 from worker.web.pages import STATIC, said, wants_page
@@ -38,6 +39,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(login.leaving)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _say_errors(app)
+    app.add_middleware(SaidPlainly)
     app.add_middleware(SameSiteOnly)
     if deps.settings.public_url:
         hosts = [urlsplit(deps.settings.links_to).hostname or "", "localhost", "127.0.0.1", "[::1]"]
@@ -54,7 +56,6 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _ours)
 
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
@@ -122,15 +123,3 @@ def _invalid(request: Request, error: Exception) -> Response:
     if wants_page(request):
         return said(request, 422, "Something is missing", *(f"{f['field']}: {f['problem']}" for f in faults))
     return JSONResponse({"detail": faults}, 422)
-
-
-def _ours(request: Request, _: Exception) -> Response:
-    """Our own fault: said in one line, without anything of what was being worked on."""
-    if wants_page(request):
-        return said(
-            request,
-            500,
-            "That was our fault",
-            "Nothing was changed. Try again; if it stays, tell operations the time.",
-        )
-    return JSONResponse({"detail": "internal error"}, 500)

@@ -1,0 +1,121 @@
+"""POST /events: what is taken, what is set aside, what is refused."""
+
+import json
+from typing import Any
+
+from fastapi.testclient import TestClient
+from httpx import Response
+from sqlalchemy import Engine, select
+
+from tests.web import clinic
+from worker.tables import MESSAGE
+
+BEARER = {"authorization": f"Bearer {clinic.INTAKE_TOKEN}", "content-type": "application/json"}
+
+
+def event(number: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": "org.ferrule.report.v1",
+        "source": clinic.NORTH,
+        "id": f"EVENT-{number}",
+        "time": "2026-03-01T08:12:00Z",
+        "data": {
+            "patient": {"system": "urn:mrn:north", "id": "100999"},
+            "results": [
+                {"id": "R1", "code": "2276-4", "system": "http://loinc.org", "value": 9.10, "unit": "ng/mL"}
+            ],
+        },
+        **changes,
+    }
+
+
+def send(visitor: TestClient, body: Any) -> Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return visitor.post("/events", content=content, headers=BEARER)
+
+
+def test_an_event_is_stored_byte_for_byte_and_the_doorbell_is_rung(
+    visitor: TestClient, store: Engine, rung: list[int]
+) -> None:
+    body = json.dumps(event(), indent=3).encode()
+
+    answer = send(visitor, body)
+
+    assert answer.status_code == 202
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "quarantined": []}
+    with store.connect() as connection:
+        row = connection.execute(select(MESSAGE).where(MESSAGE.c.id.in_(rung))).one()
+    assert row.raw == body
+
+
+def test_of_an_array_each_event_is_stored_as_it_was_written(
+    visitor: TestClient, store: Engine, rung: list[int]
+) -> None:
+    texts = [json.dumps(event(n), indent=n).encode() for n in (1, 2)]
+
+    answer = send(visitor, b"[ " + b" ,\n".join(texts) + b" ]")
+
+    assert answer.json()["accepted"] == 2
+    with store.connect() as connection:
+        rows = connection.execute(select(MESSAGE.c.raw).where(MESSAGE.c.id.in_(rung)).order_by(MESSAGE.c.id))
+        assert sorted(rows.scalars()) == sorted(texts)
+
+
+def test_an_event_sent_again_is_a_duplicate_and_rings_nobody(visitor: TestClient, rung: list[int]) -> None:
+    send(visitor, event())
+    rung.clear()
+
+    assert send(visitor, event()).json() == {"accepted": 0, "duplicates": 1, "quarantined": []}
+    assert rung == []
+
+
+def test_the_same_id_with_other_bytes_is_set_aside(visitor: TestClient, rung: list[int]) -> None:
+    send(visitor, event())
+    rung.clear()
+
+    answer = send(visitor, [event(2), event(1, time="2026-03-02T08:12:00Z")])
+
+    reused = {"index": 1, "id": "EVENT-1", "reason": "id-reused"}
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "quarantined": [reused]}
+    assert len(rung) == 1
+
+
+def test_an_event_without_a_patient_is_kept_in_quarantine_and_the_rest_goes_on(visitor: TestClient) -> None:
+    answer = send(visitor, [event(1, data={"results": []}), event(2)])
+
+    assert answer.status_code == 202
+    aside = {"index": 0, "id": "EVENT-1", "reason": "no-patient"}
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "quarantined": [aside]}
+
+
+def test_a_cloud_event_of_another_type_is_kept_in_quarantine(visitor: TestClient) -> None:
+    answer = send(visitor, event(type="com.example.other"))
+
+    assert answer.status_code == 202
+    assert answer.json()["quarantined"][0]["reason"] == "not-an-event"
+
+
+def test_what_is_not_json_or_no_cloud_event_is_refused_and_nothing_is_stored(
+    visitor: TestClient, rung: list[int]
+) -> None:
+    for body in (b"not json", b"", b"17", b"[17]", b'{"hello": 1}', json.dumps([event(), {}]).encode()):
+        answer = send(visitor, body)
+        assert answer.status_code == 400, body
+    assert rung == []
+
+
+def test_a_key_said_twice_is_refused(visitor: TestClient) -> None:
+    assert send(visitor, b'{"id": "a", "id": "b"}').status_code == 400
+
+
+def test_an_empty_array_is_nothing(visitor: TestClient) -> None:
+    assert send(visitor, []).json() == {"accepted": 0, "duplicates": 0, "quarantined": []}
+
+
+def test_a_body_larger_than_anything_we_read_is_refused(visitor: TestClient) -> None:
+    assert send(visitor, b" " * (4 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_clinician_sends_no_events(browser: TestClient) -> None:
+    assert browser.post("/events", json=event()).status_code == 403

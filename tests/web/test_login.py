@@ -1,0 +1,153 @@
+"""Log-in, sessions and log-out with local accounts."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select, update
+
+from alerts.tables import AUDIT
+from tests.web import clinic
+from tests.web.clinic import Clinic
+from tests.web.conftest import SignIn
+from tests.web.forms import hidden
+from worker.tables import ACCOUNT, SESSION
+from worker.web import sessions
+from worker.web.login import safe_next
+
+
+def test_a_right_password_opens_the_inbox(browser: TestClient) -> None:
+    assert browser.get("/inbox").status_code == 200
+
+
+@pytest.mark.parametrize(("username", "password"), [("example", "wrong"), ("nobody", clinic.PASSWORD)])
+def test_a_wrong_name_and_a_wrong_password_are_refused_alike(
+    visitor: TestClient, username: str, password: str
+) -> None:
+    answer = visitor.post("/login", data={"username": username, "password": password})
+
+    assert answer.status_code == 401
+    assert "User name or password is not right." in answer.text
+    assert not answer.cookies
+
+
+def test_without_the_setting_there_is_no_log_in(seeded: Clinic, open_door: Callable[..., TestClient]) -> None:
+    client = open_door(FERRULE_LOCAL_ACCOUNTS="off")
+
+    assert client.get("/login").status_code == 404
+    assert client.post("/login", data={"username": "example", "password": clinic.PASSWORD}).status_code == 404
+    assert "Sign-in is not set up here" in client.get("/inbox").text
+
+
+def test_the_page_that_was_asked_for_comes_after_log_in(visitor: TestClient) -> None:
+    form = visitor.get("/inbox/2")
+    assert form.status_code == 401
+
+    sent = {"username": "example", "password": clinic.PASSWORD, "next": hidden(form.text, "next")}
+    assert visitor.post("/login", data=sent).headers["location"] == "/inbox/2"
+
+
+@pytest.mark.parametrize(
+    "next",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/inbox/../x",
+        "/logout",
+        "javascript:x",
+        "/inbox?tab=a&b",
+    ],
+)
+def test_log_in_leads_nowhere_but_to_our_pages(next: str) -> None:
+    assert safe_next(next) == "/inbox"
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: TestClient) -> None:
+    answer = visitor.post("/login", data={"username": "example", "password": clinic.PASSWORD})
+
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(seeded: Clinic, sign_in: SignIn) -> None:
+    client = sign_in(FERRULE_PUBLIC_URL="https://testserver")
+
+    assert list(client.cookies) == ["__Host-ferrule_session"]
+    assert client.get("/inbox").headers["strict-transport-security"]
+
+
+def test_each_log_in_is_a_new_session_and_only_its_hash_is_kept(sign_in: SignIn, store: Engine) -> None:
+    first, second = (sign_in().cookies["ferrule_session"] for _ in range(2))
+
+    assert first != second
+    assert len(first) >= 43, "256 bits"
+    with store.connect() as connection:
+        kept = connection.execute(select(SESSION.c.secret_sha256)).scalars().all()
+    assert first not in kept
+    assert sessions.digest(first) in kept
+
+
+def test_after_log_out_the_cookie_is_worth_nothing(browser: TestClient) -> None:
+    secret = browser.cookies["ferrule_session"]
+    token = hidden(browser.get("/inbox").text, "csrf")
+
+    assert browser.post("/logout", data={"csrf": token}).status_code == 303
+    browser.cookies.set("ferrule_session", secret)
+    assert browser.get("/inbox").status_code == 401
+
+
+def test_log_out_needs_the_forms_token(browser: TestClient) -> None:
+    assert browser.post("/logout").status_code == 403
+    assert browser.get("/inbox").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("column", "age"),
+    [
+        ("seen_at", sessions.IDLE + timedelta(seconds=5)),
+        ("created_at", sessions.ABSOLUTE + timedelta(seconds=5)),
+    ],
+)
+def test_a_session_ends_when_idle_and_after_a_working_day(
+    browser: TestClient, store: Engine, seeded: Clinic, column: str, age: timedelta
+) -> None:
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(SESSION).values({column: seeded.now - age}))
+
+    assert browser.get("/inbox").status_code == 401
+
+
+def test_reading_keeps_a_session_alive(browser: TestClient, store: Engine, seeded: Clinic) -> None:
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(SESSION).values(seen_at=seeded.now - timedelta(minutes=10)))
+
+    browser.get("/inbox")
+
+    with store.connect() as connection:
+        seen = connection.execute(select(SESSION.c.seen_at)).scalar_one()
+    assert seen >= seeded.now - timedelta(seconds=1)
+
+
+def test_a_disabled_account_is_out_at_once(browser: TestClient, store: Engine) -> None:
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(ACCOUNT).where(ACCOUNT.c.username == "example").values(active=False))
+
+    assert browser.get("/inbox").status_code == 401
+
+
+def test_log_ins_good_and_bad_are_in_the_audit_trail_without_what_was_typed(
+    visitor: TestClient, store: Engine
+) -> None:
+    visitor.post("/login", data={"username": "example", "password": clinic.PASSWORD})
+    visitor.post("/login", data={"username": "my password by mistake", "password": "x"})
+
+    with store.connect() as connection:
+        rows = connection.execute(select(AUDIT).where(AUDIT.c.action == "login").order_by(AUDIT.c.id)).all()
+    assert [(row.outcome, row.actor_ident, row.origin) for row in rows] == [
+        ("done", clinic.EXAMPLE.id, "10.0.0.9"),
+        ("denied", "unknown", "10.0.0.9"),
+    ]
+    assert "mistake" not in str(rows)
