@@ -80,7 +80,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv --clear $(VENV)
 
 # An editable install of this checkout itself: only `ferrule` and the import path; what it needs is in the lock.
-FERRULE = $(PIP) install --no-deps --no-build-isolation --editable .
+FERRULE = $(PIP) install --no-deps --no-build-isolation --editable . && $(BIN)/python -m compileall -q rules alerts worker
 
 $(VENV)/.ready: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "make: installing the locked dependencies into $(VENV)"
