@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -71,14 +71,13 @@ class Builder:
         return parts[0] if len(parts) == 1 else nodes.All(tuple(parts))
 
     def _block(self, shape: BlockShape, path: Path_, depth: int) -> Iterator[nodes.Condition]:
-        joins: tuple[tuple[str, Callable[[tuple[nodes.Condition, ...]], nodes.Condition]], ...] = (
-            ("all", nodes.All),
-            ("any", nodes.Any),
-            ("none", nodes.NoneOf),
-        )
-        for key, join in joins:
-            if (shapes := getattr(shape, key)) is not None:
-                yield join(self._parts(shapes, (*path, key), depth))
+        """What the keys of a block ask for, side by side: `all` adds its parts, the others one condition each."""
+        if shape.all is not None:
+            yield from self._parts(shape.all, (*path, "all"), depth)
+        if shape.any is not None:
+            yield nodes.Any(self._parts(shape.any, (*path, "any"), depth))
+        if shape.none is not None:
+            yield nodes.NoneOf(self._parts(shape.none, (*path, "none"), depth))
         if shape.at_least is not None:
             parts = self._parts(shape.at_least.of, (*path, "at_least", "of"), depth)
             if shape.at_least.n > len(parts):

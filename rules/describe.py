@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rules import nodes
 from rules.rule import Cased, Rule
 from rules.ruleset import Ruleset
+from rules.words import leaf_words
 
 
 def rule_lines(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
@@ -54,7 +55,7 @@ def condition_lines(condition: nodes.Condition, ruleset: Ruleset, depth: int = 0
             yield f"{pad}- {ruleset.vocabulary.says.get(name, name)}, that is"
             parts = (ruleset.vocabulary.definitions[name],)
         case _:
-            yield f"{pad}- {condition.text}"
+            yield f"{pad}- {leaf_words(condition)}"
             return
     for part in parts:
         yield from condition_lines(part, ruleset, depth + 1)

@@ -43,6 +43,37 @@ class Row:
         above = months is not None and (self.from_months is None or months >= self.from_months)
         return above and (self.below_months is None or (months or 0) < self.below_months)
 
+    @property
+    def words(self) -> str:
+        """Whom the row is for."""
+        who = {Sex.MALE: "men and boys", Sex.FEMALE: "women and girls"}.get(
+            self.sex or Sex.UNKNOWN, "all others"
+        )
+        ages = [
+            f"from {_age_words(self.from_months)}" if self.from_months is not None else "",
+            f"below {_age_words(self.below_months)}" if self.below_months is not None else "",
+        ]
+        state = "pregnant" if self.any_pregnancy else _TRIMESTERS[self.trimester]
+        return ", ".join(part for part in (state or who, *ages) if part)
+
+    @property
+    def printed(self) -> str:
+        """The limit as printed."""
+        return " or ".join(f"{x.value:f} {x.unit}" for x in self.limits)
+
+
+_TRIMESTERS = {
+    None: "",
+    0: "pregnant, weeks unknown",
+    1: "pregnant, first trimester",
+    2: "pregnant, second trimester",
+    3: "pregnant, third trimester",
+}
+
+
+def _age_words(months: int) -> str:
+    return f"{months // 12} y" if months % 12 == 0 and months >= 24 else f"{months} months"
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -18,6 +18,7 @@ import typer.core
 import typer.main
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from rules.yaml_source import BadFile
 from worker.broker import NoBroker
 from worker.database import WrongDatabase
 from worker.failures import NO, UNREACHABLE, USAGE, Failure
@@ -99,7 +100,7 @@ def _explained(error: Exception) -> tuple[str, int]:
     """One line and the exit code for whatever ended a verb."""
     if isinstance(error, Failure):
         return str(error), error.code
-    if isinstance(error, SettingsError | WrongDatabase):
+    if isinstance(error, SettingsError | WrongDatabase | BadFile):
         return str(error), USAGE
     if isinstance(error, NoBroker):
         return str(error), UNREACHABLE

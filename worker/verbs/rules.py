@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel
@@ -16,6 +15,7 @@ from rich.progress import track
 from rules.analytes import catalogue_rows
 from rules.cases import Failure as CaseFailure
 from rules.cases import case_count, run_cases
+from rules.catalogue import FORMATS, render
 from rules.describe import rule_lines
 from rules.lint import Level, lint
 from rules.load import load_ruleset
@@ -25,6 +25,7 @@ from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, Sourc
 from rules.yaml_source import BadFile
 from worker.clock import now
 from worker.failures import NO, USAGE, Failure
+from worker.intake.event import event_schema_text
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, help="List, show, lint and test the rules.")
 
@@ -211,6 +212,28 @@ def mutate_rules(
 
 
 @app.command()
+def catalogue(
+    format: Annotated[str, typer.Option("--format", help="html or md.")] = "html",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")
+    ] = None,
+    rules: RulesDir = None,
+    site: SiteFile = None,
+) -> None:
+    """The library as a page to read and sign.
+
+    Example: ferrule rules catalogue --out catalogue.html
+    """
+    if format not in FORMATS:
+        raise Failure(f"--format: expected {' or '.join(FORMATS)}, got '{format}'", USAGE)
+    page = render(_loaded(rules, site), format)
+    if out is None:
+        typer.echo(page)
+    else:
+        out.write_text(page, encoding="utf-8")
+
+
+@app.command()
 def schema(
     which: Annotated[str, typer.Argument(help="rules, definitions, sources or site.")] = "rules",
     events: Annotated[bool, typer.Option("--events", help="The schema of events instead.")] = False,
@@ -221,11 +244,7 @@ def schema(
     """
     if not events and which not in SCHEMAS:
         raise Failure(f"no schema '{which}'; there are {', '.join(SCHEMAS)}", USAGE)
-    made: Callable[[], dict[str, Any]] = _event_schema if events else SCHEMAS[which].model_json_schema
-    typer.echo(json.dumps(made(), indent=2, ensure_ascii=False))
-
-
-def _event_schema() -> dict[str, Any]:
-    from worker.intake.event import event_schema
-
-    return event_schema()
+    if events:
+        typer.echo(event_schema_text(), nl=False)
+    else:
+        typer.echo(json.dumps(SCHEMAS[which].model_json_schema(), indent=2, ensure_ascii=False))

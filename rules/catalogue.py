@@ -1,0 +1,133 @@
+"""The library as one page to read and sign: each rule with its conditions in words, its limits and sources.
+
+Generated, as HTML and as Markdown; the same data in two templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from rules import nodes
+from rules.building import leaves, selections_of
+from rules.concepts import CONCEPTS, Concept
+from rules.load import names_used
+from rules.rule import Rule
+from rules.ruleset import Citation, Ruleset
+from rules.words import concept_words, leaf_words
+
+FORMATS = {"html": "catalogue.html.j2", "md": "catalogue.md.j2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a condition: its depth, its words, and the definition it leads to, if it is one."""
+
+    depth: int
+    words: str
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """One limit of a rule: what it is of, and how it stands in the file."""
+
+    analyte: str
+    expression: str
+    definition: str = ""
+
+
+def condition_lines(condition: nodes.Condition, ruleset: Ruleset, depth: int = 0) -> Iterator[Line]:
+    """The condition as lines; a definition is named, not opened (the page has it once)."""
+    match condition:
+        case nodes.All(parts=parts):
+            word = "all of"
+        case nodes.Any(parts=parts):
+            word = "any of"
+        case nodes.NoneOf(parts=parts):
+            word = "none of"
+        case nodes.AtLeast(n=n, parts=parts):
+            word = f"at least {n} of"
+        case nodes.Ref(name=name):
+            yield Line(depth, ruleset.vocabulary.says.get(name, name), name)
+            return
+        case _:
+            yield Line(depth, leaf_words(condition))
+            return
+    yield Line(depth, word)
+    for part in parts:
+        yield from condition_lines(part, ruleset, depth + 1)
+
+
+def limit_lines(rule: Rule, ruleset: Ruleset) -> list[LimitLine]:
+    """Every limit that can decide the rule, its definitions' included, each once."""
+    found: dict[str, LimitLine] = {}
+    waiting: list[tuple[str, nodes.Condition]] = [("", c) for c in rule.conditions]
+    seen: set[str] = set()
+    while waiting:
+        name, condition = waiting.pop(0)
+        for leaf in leaves(condition):
+            if isinstance(leaf, nodes.Measured | nodes.Counted | nodes.Preceded | nodes.Difference):
+                analyte = next((s.analyte for s in selections_of(leaf)), "")
+                found.setdefault(leaf.text, LimitLine(analyte, leaf.text, name))
+        for used in sorted(names_used(condition) - seen):
+            seen.add(used)
+            waiting.append((used, ruleset.vocabulary.definitions[used]))
+    return sorted(found.values(), key=lambda x: (x.analyte, x.expression))
+
+
+def concepts_used(ruleset: Ruleset) -> list[Concept]:
+    """The code sets that some rule or definition names."""
+    conditions = [c for r in ruleset.rules.values() for c in r.conditions]
+    conditions += ruleset.vocabulary.definitions.values()
+    names = {leaf.concept for c in conditions for leaf in leaves(c) if isinstance(leaf, nodes.OnRecord)}
+    return sorted((CONCEPTS[n] for n in names), key=lambda c: c.display.lower())
+
+
+def concept_codes(concept: Concept) -> list[str]:
+    """The codes of a concept and its parts, `system: code`."""
+    own = [f"{p.system}: {p.text}" for p in concept.codes]
+    own += [f"not {p.system}: {p.text}" for p in concept.exceptions]
+    if concept.name_pattern is not None:
+        own.append(f"or a name like {concept.name_pattern.pattern}")
+    return own + [code for part in concept.parts for code in concept_codes(part)]
+
+
+def render(ruleset: Ruleset, format: str) -> str:
+    """The page, `html` or `md`.
+
+    Raises:
+        KeyError: another format.
+    """
+    environment = Environment(
+        loader=PackageLoader("rules", "templates"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(FORMATS[format]).render(
+        ruleset=ruleset,
+        topics=_by_topic(ruleset),
+        lines=lambda condition: list(condition_lines(condition, ruleset)),
+        limits=lambda rule: limit_lines(rule, ruleset),
+        concepts=concepts_used(ruleset),
+        codes=concept_codes,
+        expected=lambda name: concept_words(name) if name in CONCEPTS else name.replace("_", " "),
+        sources=lambda names: _cited(names, ruleset),
+        case_count=sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases),
+    )
+
+
+def _by_topic(ruleset: Ruleset) -> dict[str, list[Rule]]:
+    topics: dict[str, list[Rule]] = {}
+    for rule in ruleset.rules.values():
+        topics.setdefault(rule.topic, []).append(rule)
+    return topics
+
+
+def _cited(names: tuple[str, ...], ruleset: Ruleset) -> list[Citation]:
+    return [ruleset.sources[name] for name in names]
