@@ -343,7 +343,7 @@ def is_corrected(now: Iterable[Evidence], before: Iterable[Evidence], dropped: f
     """Whether a result the alert rested on reads otherwise now, or can no longer be used."""
     read = {r.key: _reading(r) for r in now if isinstance(r, ResultEvidence)}
     old = [r for r in before if isinstance(r, ResultEvidence)]
-    return any(r.key in dropped or read.get(r.key, _reading(r)) != _reading(r) for r in old)
+    return any(r.key in dropped if r.key not in read else read[r.key] != _reading(r) for r in old)
 
 
 def _identity(evidence: Evidence) -> tuple[str, ...]:

@@ -257,6 +257,18 @@ def test_a_retraction_that_keeps_the_pattern_is_told_too() -> None:
     assert decision.reason is Reason.EVIDENCE_CORRECTED
 
 
+def test_a_preliminary_result_that_one_rule_takes_and_others_do_not_is_no_retraction() -> None:
+    decision = decide(judged(), episode(), dropped=["lab|F1"])
+    assert decision
+    assert decision.reason is Reason.UNCHANGED
+
+
+def test_an_older_result_that_a_newer_one_replaces_is_no_retraction() -> None:
+    decision = decide(judged(evidence=[ferritin("8", on=1, key="lab|F3")]), episode(), dropped=["lab|X9"])
+    assert decision
+    assert decision.reason is Reason.EVIDENCE_JOINED
+
+
 ANSWERED = [
     episode(State.DISMISSED, reason="known-diagnosis", closed_at=day(0)),
     episode(State.CLOSED, reason="answered", closed_at=day(0)),

@@ -12,6 +12,7 @@ from alerts.follow_up import Arrival
 from alerts.leases import writing
 from alerts.people import UNADDRESSED
 from alerts.reconcile import Decision, reconcile
+from alerts.steps import Conflict
 from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, AUDIT, DELIVERY, FOLLOW_UP, NOTICE
 from rules.findings import Ended, Severity
 from rules.truth import Truth
@@ -235,6 +236,18 @@ def test_an_alert_that_moved_since_it_was_read_is_noticed(engine: Engine, ward: 
     with writing(engine) as connection:
         decisions = decide(connection, ward, judged(severity=Severity.CRITICAL), episodes)
         assert store.moved(connection, decisions) == {episodes[0].alert_id}
+
+
+def test_a_decision_on_an_alert_that_moved_is_not_written(engine: Engine, ward: Ward) -> None:
+    ward.judge(judged())
+    with engine.connect() as connection:
+        stale = decide(
+            connection, ward, judged(severity=Severity.CRITICAL), store.open_episodes(connection, PATIENT)
+        )
+    ward.judge(judged(evidence=[ferritin("8", on=1, key="lab|F3")]), at=1)
+    with pytest.raises(Conflict):
+        write(ward, stale)
+    assert only(engine, ALERT).severity == "high"
 
 
 def test_what_is_expected_is_closed_by_a_newer_result_of_that_analyte(engine: Engine, ward: Ward) -> None:

@@ -85,6 +85,19 @@ def test_a_changed_record_is_found_at_every_position(
         )
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("previous", "f" * 64), ("hash", "f" * 64), ("audit_id", 4711)]
+)
+def test_a_changed_link_is_found_at_every_position(
+    engine: Engine, sealed: Head, column: str, value: Any
+) -> None:
+    for position in range(1, RECORDS + 1):
+        this = AUDIT_SEAL.c.seq == position
+        assert found_after(
+            engine, lambda c, this=this: c.execute(AUDIT_SEAL.update().where(this).values({column: value}))
+        )
+
+
 def test_a_removed_record_is_found_at_every_position(engine: Engine, sealed: Head) -> None:
     for position in range(1, RECORDS + 1):
         this = AUDIT.c.id == at(engine, position)
