@@ -1,4 +1,4 @@
-"""The facts of a case, one a line, as a pathologist would jot them down.
+"""The facts of a case, one a line (or parted by `;`), as a pathologist would jot them down.
 
     patient female 34 y                         (default: female, 40 y; `born 1990-05-01` gives the day)
     2026-03-01  ferritin 9 ng/mL                (a bare date is 08:00Z; a time is taken as it stands)
@@ -8,6 +8,7 @@
     2020-01-01  condition K90.0                 (a concept's name stands for one of its codes)
     2026-03-01  pregnant 20 wk                  (or: not pregnant)
     as of 2026-03-03T08:00:00Z                  (default: the newest result)
+    -90d  ferritin 29 ug/L                      (90 d, or -48h, before `as of`; `now` is `as of`)
 
 Nothing here judges: it builds the history that a case is judged by.
 """
@@ -15,7 +16,7 @@ Nothing here judges: it builds the history that a case is judged by.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -36,6 +37,8 @@ from rules.facts import (
 from rules.reading import Refusal, read
 
 _MORNING = time(8, tzinfo=UTC)
+_SOME_DAY = datetime(2026, 6, 1, 8, tzinfo=UTC)  # the `as of` of a case that only counts back from it
+_AGO = re.compile(r"-(\d+)([dh])|now")
 _CODES = (
     (re.compile(r"^0[0-9A-Z]{6}$|^30[0-9A-Z]{5}$"), "http://www.cms.gov/Medicare/Coding/ICD10"),
     (re.compile(r"^[A-Z]\d{2}[A-Z]{2}\d{0,2}$|^[A-Z]\d{2}[A-Z]$"), "http://www.whocc.no/atc"),
@@ -84,8 +87,9 @@ def case_facts(given: str) -> tuple[History, datetime]:
     Raises:
         BadCase: naming the line.
     """
-    facts = CaseFacts()
-    for line in given.splitlines():
+    lines = given.replace(";", "\n").splitlines()
+    facts = CaseFacts(as_of=_as_of(lines))
+    for line in lines:
         if words := line.split():
             try:
                 _take(facts, words)
@@ -96,30 +100,44 @@ def case_facts(given: str) -> tuple[History, datetime]:
     return facts.finished()
 
 
+def _as_of(lines: Iterable[str]) -> datetime | None:
+    """The moment of judging that the lines name; some day, when they only count back from it."""
+    words = [line.split() for line in lines if line.strip()]
+    named = next((w[2:] for w in words if w[:2] == ["as", "of"]), None)
+    if named is not None:
+        try:
+            return moment(named[0])
+        except (ValueError, IndexError) as error:
+            raise BadCase(f"cannot read the case line 'as of {' '.join(named)}': {error}") from None
+    return _SOME_DAY if any(_AGO.fullmatch(word) for line in words for word in line) else None
+
+
 def _take(facts: CaseFacts, words: list[str]) -> None:
     if words[0] == "patient":
         _patient(facts, words[1:])
     elif words[:2] == ["as", "of"]:
-        facts.as_of = moment(words[2])
+        return
     elif words[1] in {k.value for k in RecordKind}:
-        facts.records.append(_record(len(facts.records), words))
+        facts.records.append(_record(len(facts.records), words, facts.as_of))
     elif "pregnant" in words[1:3]:
         weeks = int(words[2]) if words[1] == "pregnant" and len(words) > 2 else None
-        at = moment(words[0])
+        at = moment(words[0], facts.as_of)
         facts.pregnancy.append(PregnancyStatement(words[1] == "pregnant", weeks, at, _ALWAYS, 0))
     else:
-        facts.results.append(_result(len(facts.results), words))
+        facts.results.append(_result(len(facts.results), words, facts.as_of))
 
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-def moment(text: str) -> datetime:
-    """A time with offset, or 08:00Z of a bare date.
+def moment(text: str, now: datetime | None = None) -> datetime:
+    """A time with offset, 08:00Z of a bare date, or a time counted back from `now`.
 
     Raises:
-        ValueError: neither.
+        ValueError: none of these.
     """
+    if now is not None and (ago := _AGO.fullmatch(text)):
+        return now - timedelta(hours=int(ago[1] or 0) * (24 if ago[2] == "d" else 1))
     if len(text) == 10:
         return datetime.combine(date.fromisoformat(text), _MORNING)
     return datetime.fromisoformat(text)
@@ -140,8 +158,8 @@ def _years_before(day: date, years: int) -> date:
     return earlier.replace(year=earlier.year - years, day=min(earlier.day, 28))
 
 
-def _result(number: int, words: list[str]) -> Result:
-    at, analyte, rest = moment(words[0]), words[1], list(words[2:])
+def _result(number: int, words: list[str], now: datetime | None) -> Result:
+    at, analyte, rest = moment(words[0], now), words[1], list(words[2:])
     if analyte not in CATALOGUE:
         raise BadCase(f"unknown analyte '{analyte}' in a case; `ferrule rules analytes` lists them")
     options = dict(_options(rest))
@@ -206,17 +224,17 @@ def _options(rest: list[str]) -> Iterator[tuple[str, str]]:
             return
 
 
-def _record(number: int, words: list[str]) -> Record:
+def _record(number: int, words: list[str], now: datetime | None) -> Record:
     start, kind, what, rest = words[0], RecordKind(words[1]), words[2], words[3:]
     system, code, name = _coded(kind, what)
     if "named" in rest:
         at = rest.index("named")
         name, rest = " ".join(rest[at + 1 :]), rest[:at]
-    end = moment(rest[rest.index("until") + 1]) if "until" in rest else None
+    end = moment(rest[rest.index("until") + 1], now) if "until" in rest else None
     status = next((w for w in rest if w in _RECORD_STATUS), "active")
     route = next((w for w in rest if w in _ROUTES), None)
     key = f"case-record-{number}"
-    return Record(key, kind, system, code, name, status, moment(start), end, _ALWAYS, number, route)
+    return Record(key, kind, system, code, name, status, moment(start, now), end, _ALWAYS, number, route)
 
 
 def _coded(kind: RecordKind, what: str) -> tuple[str, str, str]:
