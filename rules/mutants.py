@@ -14,6 +14,7 @@ from typing import Any
 
 from rules import nodes
 from rules.facts import Coded, Sex
+from rules.limits import Row
 
 _NEIGHBOR = {
     nodes.Op.LT: nodes.Op.LE,
@@ -27,6 +28,7 @@ _OTHER_CODED = {
     Coded.EQUIVOCAL: Coded.POSITIVE,
 }
 _OTHER_SEX = {Sex.MALE: Sex.FEMALE, Sex.FEMALE: Sex.MALE}
+_JOINED = {nodes.All: "all", nodes.Any: "any", nodes.NoneOf: "none", nodes.AtLeast: "at least"}
 _DAY = timedelta(days=1)
 
 
@@ -74,8 +76,15 @@ def _dropped(node: nodes.All | nodes.Any | nodes.NoneOf) -> Iterator[Change]:
         return
     for index, part in enumerate(node.parts):
         rest = (*node.parts[:index], *node.parts[index + 1 :])
-        name = getattr(part, "text", type(part).__name__.lower())
-        yield Change(type(node)(rest), f"dropped from {type(node).__name__.lower()}: {name}", name)
+        name = _called(part)
+        yield Change(type(node)(rest), f"dropped from {_JOINED[type(node)]}: {name}", name)
+
+
+def _called(node: Any) -> str:
+    """An expression as it stands; a block by its first expression."""
+    if (parts := getattr(node, "parts", ())) and not hasattr(node, "text"):
+        return f"{_JOINED[type(node)]} of {_called(parts[0])}, …"
+    return str(node.text)
 
 
 def _counted_terms(node: nodes.AtLeast) -> Iterator[Change]:
@@ -120,6 +129,22 @@ def _window(node: nodes.Window) -> Iterator[Change]:
     for index in range(len(node.anchors)):
         rest = (*node.anchors[:index], *node.anchors[index + 1 :])
         yield Change(replace(node, anchors=rest, ever=node.ever or not rest), "anchor dropped")
+
+
+def _anchor(node: nodes.Anchor) -> Iterator[Change]:
+    if node.nearest:
+        yield Change(replace(node, nearest=False), "nearest → newest")
+
+
+def _row(row: Row) -> Iterator[Change]:
+    for name in ("from_months", "below_months"):
+        months = getattr(row, name)
+        if months is not None:
+            for step in (-1, 1):
+                said = f"{name.removesuffix('_months')} {months} → {months + step} mo"
+                yield Change(replace(row, **{name: months + step}), said)
+    if row.sex is not None:
+        yield Change(replace(row, sex=_OTHER_SEX[row.sex]), f"{row.sex} → {_OTHER_SEX[row.sex]}")
 
 
 def _span(node: nodes.Span) -> Iterator[Change]:
@@ -199,6 +224,7 @@ _OWN: Mapping[type, Callable[[Any], Iterator[Change]]] = {
     nodes.BeyondRange: _side,
     nodes.Limit: _limit,
     nodes.Window: _window,
+    nodes.Anchor: _anchor,
     nodes.Span: _span,
     nodes.Age: _age,
     nodes.Gestation: _gestation,
@@ -208,4 +234,5 @@ _OWN: Mapping[type, Callable[[Any], Iterator[Change]]] = {
     nodes.Counted: _count,
     nodes.OnRecord: _record,
     nodes.Selection: _selection,
+    Row: _row,
 }

@@ -6,18 +6,20 @@ A mutant survives when every case comes out as it should. One that means the sam
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from rules.building import leaves
 from rules.case_facts import case_facts
 from rules.evaluate import Evaluator, Vocabulary
 from rules.history import View
 from rules.judging import judge_rule
 from rules.library_files import read_library
-from rules.limits import Table
+from rules.limits import Row, Table
 from rules.load import names_used
 from rules.mutants import changes
-from rules.nodes import Condition, Ref
+from rules.nodes import BeyondTable, Condition, Ref
 from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
 from rules.truth import Truth
@@ -52,7 +54,15 @@ class Verdict:
 
 
 def mutants(ruleset: Ruleset) -> Iterator[Mutant]:
-    """Every mutant of every rule, definition and table row."""
+    """Every mutant of every rule, definition and table row; those of one name are told apart by a number."""
+    seen: Counter[str] = Counter()
+    for mutant in _mutants(ruleset):
+        seen[mutant.name] += 1
+        again = seen[mutant.name]
+        yield mutant if again == 1 else replace(mutant, name=f"{mutant.name} ({again})")
+
+
+def _mutants(ruleset: Ruleset) -> Iterator[Mutant]:
     for rule in ruleset.rules.values():
         yield from _of_rule(rule, ruleset.vocabulary)
     using = _users(ruleset)
@@ -84,14 +94,31 @@ def _of_rule(rule: Rule, vocabulary: Vocabulary) -> Iterator[Mutant]:
 
 
 def _of_table(table: Table, ruleset: Ruleset) -> Iterator[Mutant]:
-    everyone = tuple(ruleset.rules.values())
-    for index, row in enumerate(table.rows):
+    definitions = ruleset.vocabulary.definitions
+    direct = frozenset(n for n, c in definitions.items() if table.name in _tables_used(c))
+    concerned = tuple(
+        rule
+        for rule in ruleset.rules.values()
+        if direct & _reached(rule.conditions, definitions)
+        or any(table.name in _tables_used(c) for c in rule.conditions)
+    )
+    for rows, what in _rows_changed(table.rows):
+        tables = {**ruleset.vocabulary.tables, table.name: replace(table, rows=rows)}
+        vocabulary = replace(ruleset.vocabulary, tables=tables)
+        yield Mutant(f"table {table.name}: {what}", concerned, vocabulary, direct)
+
+
+def _rows_changed(rows: tuple[Row, ...]) -> Iterator[tuple[tuple[Row, ...], str]]:
+    for index, row in enumerate(rows):
+        yield (*rows[:index], *rows[index + 1 :]), f"row {index + 1} dropped"
         for change in changes(row):
-            rows = (*table.rows[:index], change.node, *table.rows[index + 1 :])
-            tables = {**ruleset.vocabulary.tables, table.name: replace(table, rows=rows)}
-            name = f"table {table.name}: row {index + 1}: {change.what}"
-            definitions = frozenset(ruleset.vocabulary.definitions)
-            yield Mutant(name, everyone, replace(ruleset.vocabulary, tables=tables), definitions)
+            yield (*rows[:index], change.node, *rows[index + 1 :]), f"row {index + 1}: {change.what}"
+
+
+def _tables_used(condition: Condition) -> set[str]:
+    """The tables that a condition names itself, not through a definition."""
+    tests = (getattr(leaf, "test", None) for leaf in leaves(condition))
+    return {test.table for test in tests if isinstance(test, BeyondTable)}
 
 
 def _users(ruleset: Ruleset) -> Mapping[str, tuple[Rule, ...]]:
