@@ -25,7 +25,13 @@ class Machine:
 
     def start(self, name: str, module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start `python -m worker.processes.<module>`; it is not waited for."""
-        command = [sys.executable, "-m", f"worker.processes.{module}", *arguments]
+        return self.start_module(name, f"worker.processes.{module}", *arguments, **environment)
+
+    def start_module(
+        self, name: str, module: str, *arguments: str, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `python -m <module>`; it is not waited for."""
+        command = [sys.executable, "-m", module, *arguments]
         given = {**self.environment, **environment, "PYTHONPATH": str(REPOSITORY)}
         process = running(command, self.directory / f"{name}.log", ready=lambda: True, env=given)
         self.processes[name] = self.stack.enter_context(process)
