@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,16 +56,17 @@ def running(settings: Settings, directory: Path, environment: Mapping[str, str |
     log = directory / "ferrule.log"
     runtime = settings.data_dir.absolute() / "runtime.json"
     supervisor = Supervisor()
-    supervisor.start(Program("up", _up_logging_to(log), environment, dies_by=SIGTERM))
+    command = logging_to(log, [sys.executable, "-m", "worker.cli", "up"])
+    supervisor.start(Program("up", command, environment, dies_by=SIGTERM))
     try:
         yield _wait(supervisor.pids["up"], runtime, log)
     finally:
         supervisor.stop()
 
 
-def _up_logging_to(log: Path) -> list[str]:
-    command = 'exec "$0" -m worker.cli up >"$1" 2>&1'
-    return ["/bin/sh", "-c", command, sys.executable, str(log)]
+def logging_to(log: Path, command: Sequence[str]) -> list[str]:
+    """The command with everything it prints appended to a file."""
+    return ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log), *command]
 
 
 def _wait(pid: int, runtime: Path, log: Path) -> Running:

@@ -1,0 +1,85 @@
+"""The benches run, do the work they claim and write the promised shape. Nothing here looks at a clock."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rules.load import load_ruleset
+from worker.bench.figures import Comparison, Figure, in_turns
+from worker.bench.histories import NOW, RESULTS, histories
+from worker.bench.rule_library import RULE, check_equal
+
+
+def bench(tmp_path, *arguments):
+    """`ferrule bench …` in an empty DATA_DIR; its JSON."""
+    file = tmp_path / "figures.json"
+    settings = {"FERRULE_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "bench", *arguments, "--json", str(file)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(file.read_text()), done.stdout
+
+
+def check_shape(figures, name):
+    assert figures["bench"] == name
+    for side in ("figure", "yardstick"):
+        assert set(figures[side]) == {"value", "unit", "runs"}
+        assert all(run > 0 for run in figures[side]["runs"])
+    assert figures["ratio"] > 0
+    assert figures["spread"] >= 0
+
+
+def test_the_median_run_counts_and_the_ratio_is_figure_over_yardstick():
+    comparison = Comparison("x", Figure("a/s", (10.0, 30.0, 20.0)), Figure("b/s", (40.0, 40.0, 80.0)))
+
+    assert comparison.figure.value == 20.0
+    assert comparison.ratio == 0.5
+    assert comparison.spread == pytest.approx((0.75 - 0.25) / 0.5)
+
+
+def test_both_sides_are_measured_in_turns_and_each_begins_sometimes():
+    order = []
+
+    def measure(side):
+        order.append(side)
+        return float(len(order))
+
+    figures, yards = in_turns(lambda: measure("figure"), lambda: measure("yard"), runs=2)
+
+    assert order == ["figure", "yard", "yard", "figure"]
+    assert (figures, yards) == ((1.0, 4.0), (2.0, 3.0))
+
+
+def test_every_history_of_the_bench_has_fifty_results_and_half_of_them_alert():
+    people, ruleset = histories(8), load_ruleset()
+    alerting = [any(rule.rule == RULE for rule in ruleset.judge(history, NOW).findings) for history in people]
+
+    assert [len(history.results) for history in people] == [RESULTS] * 8
+    assert sum(alerting) == 4
+
+
+def test_the_rule_written_by_hand_finds_what_the_library_finds():
+    check_equal(load_ruleset(), histories(24))
+
+
+def test_bench_rules_writes_figure_yardstick_ratio_and_spread(tmp_path):
+    figures, printed = bench(tmp_path, "rules", "--runs", "2", "--seconds", "0.05")
+
+    check_shape(figures, "rules")
+    assert "ratio" in printed
+
+
+def test_bench_pipeline_judges_what_it_counts_and_leaves_nothing_behind(tmp_path):
+    figures, printed = bench(tmp_path, "pipeline", "--runs", "1", "--messages", "10", "--tasks", "20")
+
+    check_shape(figures, "pipeline")
+    assert "sqlite" in printed
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,71 @@
+"""`ferrule bench`: figures beside their yardsticks, measured in the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from worker.bench.figures import Comparison, Figure
+from worker.settings import read_settings
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Figures beside their yardsticks.")
+
+Runs = Annotated[int, typer.Option("--runs", min=1, help="Turns; the median counts.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")]
+
+
+@app.command()
+def pipeline(
+    runs: Runs = 5,
+    messages: Annotated[int, typer.Option("--messages", min=1, help="Messages judged in one run.")] = 400,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="Tasks that do nothing in one run.")] = 4000,
+    json: JsonFile = None,
+) -> None:
+    """Stored message to alert and outbox committed, beside a task that does nothing.
+
+    With FERRULE_DATABASE_URL on that server, in a database made for the run; else on SQLite.
+
+    Example: ferrule bench pipeline --runs 5 --json pipeline.json
+    """
+    from worker.bench.pipeline import Sizes, measure
+
+    _tell(measure(read_settings(), runs, Sizes(messages, tasks)), json)
+
+
+@app.command()
+def rules(
+    runs: Runs = 5,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="How long one run lasts.")] = 2.0,
+    json: JsonFile = None,
+) -> None:
+    """The whole library over histories of fifty results, beside one rule in plain Python.
+
+    Example: ferrule bench rules --json rules.json
+    """
+    from worker.bench.rule_library import measure
+
+    _tell(measure(runs, seconds), json)
+
+
+def _tell(comparison: Comparison, file: Path | None) -> None:
+    """A table for people; with `file`, the same as JSON."""
+    table = Table(title=f"bench {comparison.bench}", title_justify="left")
+    for heading in ("", "median", "unit", "runs"):
+        table.add_column(heading)
+    table.add_row("figure", *_cells(comparison.figure))
+    table.add_row("yardstick", *_cells(comparison.yardstick))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"ratio {comparison.ratio:.4f}, spread {comparison.spread:.0%}")
+    for name, text in comparison.about.items():
+        console.print(f"{name}: {text}", style="dim")
+    if file is not None:
+        file.write_text(f"{comparison.as_json()}\n", encoding="utf-8")
+
+
+def _cells(figure: Figure) -> tuple[str, str, str]:
+    return f"{figure.value:,.1f}", figure.unit, "  ".join(f"{run:,.1f}" for run in figure.runs)
