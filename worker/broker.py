@@ -20,7 +20,7 @@ import redis
 OLDEST = (6, 2)
 
 
-class NoBroker(Exception):  # noqa: N818  (it says what is, not what went wrong)
+class NoBroker(Exception):
     """No server binary was found, or it does not start. The message says what to do."""
 
 

@@ -77,7 +77,7 @@ def _forget_built_in_tasks(sender: Celery, **_signal: object) -> None:
         sender.tasks.pop(name, None)
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _keep_our_logging(**_signal: object) -> None:
     """Celery leaves logging alone when this signal has a receiver; `worker.logs` has set it up."""
     logging.getLogger("celery").propagate = True

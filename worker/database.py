@@ -26,7 +26,7 @@ LOCK_SECONDS = 10
 CONNECT_SECONDS = 5
 
 
-class WrongDatabase(Exception):  # noqa: N818  (it says what is)
+class WrongDatabase(Exception):
     """The database is there but not fit for the record: the message says what to change."""
 
 

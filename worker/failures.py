@@ -10,7 +10,7 @@ USAGE = 2
 UNREACHABLE = 3
 
 
-class Failure(Exception):  # noqa: N818  (it ends a verb; not every end is an error)
+class Failure(Exception):
     """Ends a verb with one line on stderr and `code`."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:

@@ -17,7 +17,7 @@ from worker.database import db_now
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
 
-class NotInQuarantine(Exception):  # noqa: N818  (it says what is)
+class NotInQuarantine(Exception):
     """No message with this id waits in quarantine."""
 
 

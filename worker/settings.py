@@ -171,7 +171,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     keys = {**_config_file(given.get(CONFIG_KEY)), **{k: v for k, v in given.items() if k.startswith(PREFIX)}}
     keys.pop(CONFIG_KEY, None)
     try:
-        return Settings(**_values(keys))
+        return Settings.model_validate(_values(keys))
     except ValidationError as error:
         raise SettingsError(_one_line(error)) from None
 

@@ -28,7 +28,7 @@ def deps() -> Deps:
     return build(read_settings())
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_signal: object) -> None:
     """A child of the prefork pool reads the rules before its first message, not during it."""
     deps()
