@@ -8,6 +8,7 @@ searched.
 import json
 import smtplib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -25,41 +26,28 @@ from tests.services.smtp import MailSink
 
 Event = dict[str, Any]
 NPI = "http://hl7.org/fhir/sid/us-npi"
+TAKEN = datetime.now(UTC) - timedelta(hours=2)
 ORDERER = {"system": NPI, "id": "1234567893", "name": "Dr. A. Example"}
 
 
 def event(number: str, **changes: Any) -> Event:
     """A report that raises an alert of high severity, or with `changes` to its data some other thing."""
-    patient = {
-        "system": "urn:mrn:north",
-        "id": MARKS["id"],
-        "birth_date": MARKS["birth date"],
-        "sex": "female",
-    }
-    times = {"status": "final", "effective_at": "2026-03-01T07:30:00Z", "issued_at": "2026-03-01T08:10:00Z"}
-    loinc = {"system": "http://loinc.org", **times}
+    mrn = {"system": "urn:mrn:north", "id": f"{MARKS['id']}-{number}"}
+    person = {"birth_date": MARKS["birth date"], "sex": "female", "name": f"{MARKS['name']} Åsa"}
+    loinc = {"system": "http://loinc.org", "status": "final", "effective_at": TAKEN.isoformat()}
+    ferritin = {"id": f"F{number}", "code": "2276-4", "value": MARKS["ferritin"], "unit": "ng/mL", **loinc}
+    b12 = {"id": f"B{number}", "code": "2132-9", "value": MARKS["b12"], "unit": "pg/mL", **loinc}
     data: Event = {
-        "patient": {**patient, "name": f"{MARKS['name']} Åsa"},
+        "patient": {**mrn, **person},
         "orderer": ORDERER,
-        "results": [
-            {
-                "id": "R1",
-                "code": "2276-4",
-                "name": "Ferritin",
-                "value": MARKS["ferritin"],
-                "unit": "ng/mL",
-                **loinc,
-            },
-            {"id": "R2", "code": "2132-9", "name": "B12", "value": MARKS["b12"], "unit": "pg/mL", **loinc},
-        ],
+        "results": [{**ferritin, "specimen_notes": [MARKS["note"]]}, b12],
     }
-    data["results"][0]["specimen_notes"] = [MARKS["note"]]
     return {
         "specversion": "1.0",
         "type": "org.ferrule.report.v1",
         "source": "urn:lab:north",
         "id": f"MSG{number}",
-        "time": "2026-03-01T08:12:00Z",
+        "time": TAKEN.isoformat(),
         "datacontenttype": "application/json",
         "data": {**data, **changes},
     }
@@ -94,14 +82,15 @@ def spoiled(door: str) -> Iterator[Event]:
 
 def hl7(control_id: str, value: str) -> str:
     """The same report in HL7 v2."""
+    taken = TAKEN.strftime("%Y%m%d%H%M%S+0000")
     pid = f"PID|1||{MARKS['id']}2^^^NORTH^MR||{MARKS['name']}^Asa||{MARKS['birth date in HL7']}|F"
     return "\r".join(
         [
-            f"MSH|^~\\&|LAB|NORTH|FERRULE|SITE|20260301081200+0000||ORU^R01|{control_id}|P|2.5.1",
+            f"MSH|^~\\&|LAB|NORTH|FERRULE|SITE|{taken}||ORU^R01|{control_id}|P|2.5.1",
             pid,
-            "OBR|1|ORD1|FIL1|24323-8^Panel^LN|||20260301073000+0000|||||||||1234567893^Example^A",
-            f"OBX|1|NM|2276-4^Ferritin^LN||{value}|ng/mL|13-150|L|||F|||20260301073000+0000",
-            f"OBX|2|NM|2132-9^B12^LN||{MARKS['b12']}|pg/mL|180-914|H|||F|||20260301073000+0000",
+            f"OBR|1|ORD1|FIL1|24323-8^Panel^LN|||{taken}|||||||||1234567893^Example^A",
+            f"OBX|1|NM|2276-4^Ferritin^LN||{value}|ng/mL|13-150|L|||F|||{taken}",
+            f"OBX|2|NM|2132-9^B12^LN||{MARKS['b12']}|pg/mL|180-914|H|||F|||{taken}",
             f"NTE|1||{MARKS['note']}",
             "",
         ]
