@@ -71,7 +71,7 @@ class Builder:
         return parts[0] if len(parts) == 1 else nodes.All(tuple(parts))
 
     def _block(self, shape: BlockShape, path: Path_, depth: int) -> Iterator[nodes.Condition]:
-        """What the keys of a block ask for, side by side: `all` adds its parts, the others one condition each."""
+        """What the keys of a block ask for: `all` adds its parts, each other key one condition."""
         if shape.all is not None:
             yield from self._parts(shape.all, (*path, "all"), depth)
         if shape.any is not None:
@@ -266,7 +266,7 @@ def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
             elif CONCEPTS[name].kind != kind:
                 yield f"'{name}' is a {CONCEPTS[name].kind} concept, not a {kind}"
         case nodes.Ref(name=name) if name not in known.definitions:
-            yield f"unknown definition '{name}'; definitions live in rules/library/definitions.yaml"
+            yield f"unknown definition '{name}'; definitions live in definitions*.yaml"
         case nodes.Unsettled(definition=name) if name not in known.definitions:
             yield f"unknown definition '{name}'"
         case nodes.Ordered(analyte=name) if name not in CATALOGUE:

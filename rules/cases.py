@@ -10,7 +10,6 @@ from rules.evaluate import Evaluator
 from rules.explain import tree_lines
 from rules.findings import RuleJudgment
 from rules.history import View
-from rules.load import DEFINITIONS
 from rules.nodes import Ref
 from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
@@ -51,7 +50,7 @@ def _run(ruleset: Ruleset, rule: Rule, case: Case) -> Failure | None:
 
 
 def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
-    where = f"{DEFINITIONS}:{case.line}"
+    where = f"{case.file}:{case.line}"
     try:
         history, as_of = case_facts(case.given)
     except BadCase as error:

@@ -17,7 +17,7 @@ from rules import nodes
 from rules.analytes import CATALOGUE, Analyte
 from rules.building import leaves, selections_of
 from rules.concepts import CONCEPTS
-from rules.load import load_ruleset, names_used
+from rules.load import DEFINITIONS, load_ruleset, names_used
 from rules.measuring import to_canonical
 from rules.rule import Rule
 from rules.ruleset import Ruleset
@@ -189,8 +189,6 @@ def _unused(ruleset: Ruleset) -> list[Lint]:
     for condition in ruleset.vocabulary.definitions.values():
         used |= names_used(condition)
     return [
-        Lint(
-            Level.WARNING, "unused-definition", "definitions.yaml", 0, "", f"nothing names '{name}'; drop it"
-        )
+        Lint(Level.WARNING, "unused-definition", DEFINITIONS, 0, "", f"nothing names '{name}'; drop it")
         for name in sorted(set(ruleset.vocabulary.definitions) - used)
     ]

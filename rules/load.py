@@ -1,16 +1,17 @@
 """From rule files to a `Ruleset`, or one line for each thing that is wrong with them.
 
-A directory of rules holds `definitions.yaml`, `sources.yaml` and any number of rule files. Shape is checked
-by pydantic, meaning by `rules.building`; then cycles, precedence, sources, and that no rule fires on a
-patient of whom nothing is known.
+A directory of rules holds `definitions*.yaml` (one or, by theme, several), `sources.yaml` and rule files.
+Shape is checked by pydantic, meaning by `rules.building`; then cycles, precedence, sources, and that no rule
+fires on a patient of whom nothing is known.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -31,9 +32,8 @@ from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, Sourc
 from rules.truth import Truth
 from rules.yaml_source import BadFile, Source, read_yaml
 
-DEFINITIONS = "definitions.yaml"
+DEFINITIONS = "definitions*.yaml"
 SOURCES = "sources.yaml"
-_SHARED = frozenset({DEFINITIONS, SOURCES})
 _NOBODY = History(Patient("urn:ferrule:nobody", "nobody"))
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,12 +53,12 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     if not paths:
         raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
     sources = {path.name: read_yaml(path) for path in paths}
-    citations = _citations(_shared(sources, SOURCES))
+    citations = _citations(_shared(sources, SOURCES)[0])
     shared = _shared(sources, DEFINITIONS)
     vocabulary, known = _vocabulary(shared)
     rules: dict[str, Rule] = {}
     for name, source in sources.items():
-        if name not in _SHARED:
+        if not fnmatch(name, DEFINITIONS) and name != SOURCES:
             _add(rules, _rules_of(source, known))
     _check_precedence(rules)
     _check_sources(rules, citations)
@@ -74,12 +74,12 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     )
 
 
-def _shared(sources: Mapping[str, Source], name: str) -> Source:
-    """The shared file of the directory, else the built-in library's."""
-    if name in sources:
-        return sources[name]
-    with as_file(files("rules") / "library" / "questions" / name) as path:
-        return read_yaml(path)
+def _shared(sources: Mapping[str, Source], pattern: str) -> list[Source]:
+    """The shared files of the directory, else the built-in library's."""
+    if own := [source for name, source in sources.items() if fnmatch(name, pattern)]:
+        return own
+    with as_file(files("rules") / "library" / "questions") as library:
+        return [read_yaml(path) for path in sorted(library.glob(pattern))]
 
 
 def shaped(source: Source, shape: type[Shape]) -> Shape:
@@ -107,31 +107,49 @@ def _citations(source: Source) -> dict[str, Citation]:
     return {name: Citation(name, s.citation, s.checked, s.where or "") for name, s in shapes.items()}
 
 
-def _vocabulary(source: Source) -> tuple[Vocabulary, Known]:
-    shape = shaped(source, DefinitionFileShape)
-    known = Known(frozenset(shape.definitions), frozenset(shape.selections), frozenset(shape.tables))
-    build = Builder(source, known)
-    definitions = {
-        name: build.condition(d.when, ("definitions", name, "when")) for name, d in shape.definitions.items()
-    }
-    _check_cycles(source, definitions)
-    vocabulary = Vocabulary(
-        definitions,
-        Names(
-            {n: build.selection(s.select, ("selections", n, "select")) for n, s in shape.selections.items()}
-        ),
-        {n: build.table(n, t, ("tables", n)) for n, t in shape.tables.items()},
-        {name: d.says for name, d in shape.definitions.items()},
+def _vocabulary(sources: Sequence[Source]) -> tuple[Vocabulary, Known]:
+    shapes = [(source, shaped(source, DefinitionFileShape)) for source in sources]
+    known = Known(
+        _names(shapes, "definitions"),
+        _names(shapes, "selections"),
+        _names(shapes, "tables"),
     )
-    return vocabulary, known
+    definitions, selections, tables, says = {}, {}, {}, {}
+    for source, shape in shapes:
+        build = Builder(source, known)
+        for name, definition in shape.definitions.items():
+            definitions[name] = build.condition(definition.when, ("definitions", name, "when"))
+            says[name] = definition.says
+        for name, selection in shape.selections.items():
+            selections[name] = build.selection(selection.select, ("selections", name, "select"))
+        for name, table in shape.tables.items():
+            tables[name] = build.table(name, table, ("tables", name))
+    _check_cycles(sources, definitions)
+    return Vocabulary(definitions, Names(selections), tables, says), known
 
 
-def _definition_cases(source: Source) -> Iterator[DefinitionCase]:
-    for name, definition in shaped(source, DefinitionFileShape).definitions.items():
-        for i, case in enumerate(definition.cases):
-            line = source.line(("definitions", name, "cases", i))
-            said = case.name or " · ".join(case.given.split("\n")).strip(" ·")
-            yield DefinitionCase(name, said, case.given, case.expect, line)
+def _names(shapes: Sequence[tuple[Source, DefinitionFileShape]], section: str) -> frozenset[str]:
+    """The names of one section over all files.
+
+    Raises:
+        BadFile: a name that stands in two files.
+    """
+    first: dict[str, str] = {}
+    for source, shape in shapes:
+        for name in getattr(shape, section):
+            if name in first:
+                raise source.error((section, name), f"'{name}' stands already in {first[name]}; drop one")
+            first[name] = source.file
+    return frozenset(first)
+
+
+def _definition_cases(sources: Sequence[Source]) -> Iterator[DefinitionCase]:
+    for source in sources:
+        for name, definition in shaped(source, DefinitionFileShape).definitions.items():
+            for i, case in enumerate(definition.cases):
+                line = source.line(("definitions", name, "cases", i))
+                said = case.name or " · ".join(case.given.split("\n")).strip(" ·")
+                yield DefinitionCase(name, said, case.given, case.expect, source.file, line)
 
 
 def names_used(condition: nodes.Condition) -> set[str]:
@@ -145,14 +163,14 @@ def names_used(condition: nodes.Condition) -> set[str]:
     return used
 
 
-def _check_cycles(source: Source, definitions: Mapping[str, nodes.Condition]) -> None:
+def _check_cycles(sources: Sequence[Source], definitions: Mapping[str, nodes.Condition]) -> None:
     try:
         tuple(TopologicalSorter({n: names_used(c) for n, c in definitions.items()}).static_order())
     except CycleError as error:
-        cycle = " → ".join(error.args[1])
-        raise source.error(
-            ("definitions", error.args[1][0]), f"definitions go in a circle: {cycle}"
-        ) from None
+        cycle = error.args[1]
+        where = ("definitions", cycle[0])
+        holder = next(source for source in sources if where in source.lines)
+        raise holder.error(where, f"definitions go in a circle: {' → '.join(cycle)}") from None
 
 
 def _rules_of(source: Source, known: Known) -> Iterable[Rule]:

@@ -50,6 +50,7 @@ class DefinitionCase:
     name: str
     given: str
     expect: str
+    file: str
     line: int
 
 
