@@ -7,14 +7,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
+
+from rules.yaml_source import Loader
 
 
 @cache
 def read_library(*path: str) -> Any:
     """The content of one library file, as plain dicts, lists and strings. Read once; do not change it."""
     text = files("rules").joinpath("library", *path).read_text(encoding="utf-8")
-    return YAML(typ="safe").load(text)
+    return yaml.load(text, Loader=Loader)  # noqa: S506  (CSafeLoader is the safe loader, in C)
 
 
 def library_names(*path: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ruamel.yaml import YAML
+import yaml
 
 from deploy.grafana.dashboard import expressions
 from tests.services.ferrule import Ferrule
@@ -17,15 +17,14 @@ DEPLOYED = Path(__file__).parents[2] / "deploy" / "prometheus"
 def configured_for(ferrule: Ferrule, directory: Path) -> Path:
     """The configuration of deploy/, with this Ferrule as its one target and quicker scrapes."""
     shutil.copy(DEPLOYED / "alerts.yml", directory)
-    yaml = YAML()
-    configuration = yaml.load(DEPLOYED / "prometheus.yml")
+    configuration = yaml.safe_load((DEPLOYED / "prometheus.yml").read_text())
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     configuration["scrape_configs"][0]["static_configs"][0]["targets"] = [
         ferrule.http.removeprefix("http://")
     ]
     del configuration["alerting"]
     path = directory / "prometheus.yml"
-    yaml.dump(configuration, path)
+    path.write_text(yaml.safe_dump(configuration))
     return path
 
 

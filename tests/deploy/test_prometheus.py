@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from deploy.grafana.dashboard import expressions
 from tests.services.schema import open_engine
@@ -18,7 +18,7 @@ Promtool = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def alerting_rules() -> Iterator[dict[str, object]]:
-    for group in YAML(typ="safe").load(PROMETHEUS / "alerts.yml")["groups"]:
+    for group in yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]:
         yield from group["rules"]
 
 
@@ -37,7 +37,7 @@ def test_every_alert_fires_when_it_should_and_is_silent_when_it_should_not(promt
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_each_alert_is_tested_both_ways(name: str) -> None:
-    tests = YAML(typ="safe").load(PROMETHEUS / "alerts_test.yml")["tests"]
+    tests = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
     expected = [
         bool(case["exp_alerts"])
         for test in tests

@@ -1,4 +1,4 @@
-"""Every case of the clinical specification gives the stated rules and no others, however its facts are told."""
+"""Every case of the clinical specification gives the stated rules and no others, however it is told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from rules.case_facts import case_facts
 from rules.facts import History, Quantity, Result
@@ -40,7 +40,7 @@ class Told:
 
 def _cases() -> list[Told]:
     text = (Path(__file__).parent / "clinical_cases.yaml").read_text()
-    rows = YAML(typ="safe").load(text)
+    rows = yaml.safe_load(text)
     return [Told(r["number"], r["name"], r["given"], frozenset(r["fires"])) for r in rows]
 
 

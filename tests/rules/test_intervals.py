@@ -52,7 +52,13 @@ numbers = st.decimals(min_value=0, max_value=1000, places=1)
 def test_no_value_that_the_sign_allows_contradicts_the_answer(
     value: Decimal, limit: Decimal, sign: Comparator, op: Op, true: Decimal
 ) -> None:
-    allowed = {"<": true < value, "<=": true <= value, "=": true == value, ">=": true >= value, ">": true > value}
+    allowed = {
+        "<": true < value,
+        "<=": true <= value,
+        "=": true == value,
+        ">=": true >= value,
+        ">": true > value,
+    }
     if not allowed[sign]:
         return
     holds = {"<": true < limit, "<=": true <= limit, ">=": true >= limit, ">": true > limit}[op]

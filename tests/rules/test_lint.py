@@ -1,0 +1,60 @@
+"""What loads and yet should not stand: each finding names file, line and remedy."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from rules.lint import Level, lint
+from tests.rules.rule_files import write_rule
+
+TODAY = date(2026, 11, 22)
+
+
+def _codes(folder: Path) -> set[str]:
+    return {found.code for found in lint(folder, None, TODAY)}
+
+
+def test_the_library_has_no_error() -> None:
+    assert [f.text() for f in lint(None, None, TODAY) if f.level is Level.ERROR] == []
+
+
+def test_a_sound_rule_gives_nothing(tmp_path: Path) -> None:
+    assert lint(write_rule(tmp_path), None, TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("leaf", "more", "code"),
+    [
+        ("ferritin < 30 mmol/L", "", "limit-implausible"),
+        ("ferritin < 30 %", "", "unit-misfit"),
+        ("hemoglobin < 7 g/L", "", "limit-implausible"),
+        ("ferritin 100..30 ug/L", "", "empty-range"),
+        ("ferritin < 30 ug/L", "yields_to: [no-such-rule]\n", "unknown-rule"),
+        ("ferritin < 30 ug/L", "follow_up:\n  - {expect: moonlight, within: 3 d}\n", "unknown-follow-up"),
+    ],
+)
+def test_b100_a_condition_that_cannot_be_meant_is_an_error(
+    tmp_path: Path, leaf: str, more: str, code: str
+) -> None:
+    assert code in _codes(write_rule(tmp_path, leaf, more))
+
+
+def test_a_file_that_does_not_load_is_one_finding_with_its_line(tmp_path: Path) -> None:
+    (found,) = lint(write_rule(tmp_path, "feritin < 30 ug/L"), None, TODAY)
+    assert (found.file, found.line, found.code) == ("made-up.yaml", 13, "unloadable")
+    assert "feritin" in found.message
+
+
+def test_an_overdue_review_is_a_warning_and_no_failure(tmp_path: Path) -> None:
+    found = lint(write_rule(tmp_path), None, date(2031, 1, 1))
+    assert [(f.code, f.level) for f in found] == [("review-overdue", Level.WARNING)]
+
+
+def test_a_headline_with_a_value_is_an_error_because_headlines_travel(tmp_path: Path) -> None:
+    write_rule(tmp_path)
+    path = tmp_path / "made-up.yaml"
+    path.write_text(path.read_text().replace("A made-up headline", '"Ferritin {ferritin}"'))
+    assert "headline-carries-value" in _codes(tmp_path)

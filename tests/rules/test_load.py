@@ -1,0 +1,144 @@
+"""What a rule file may not say, and that the error names file, line and remedy (rows B100 and B101)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.load import load_ruleset
+from rules.yaml_source import BadFile
+from tests.rules.rule_files import RULE, write_rule
+
+
+@pytest.mark.parametrize(
+    ("leaf", "says"),
+    [
+        ("ferritin < 30", "expected one of"),
+        ("ferritin < 30 furlong", "unknown unit 'furlong'"),
+        ("feritin < 30 ug/L", "unknown analyte 'feritin'"),
+        ("medication no_such_concept within 90 d", "unknown concept 'no_such_concept'"),
+        ("medication celiac within 90 d", "'celiac' is a condition concept"),
+        ("no_such_definition", "unknown definition 'no_such_definition'"),
+        ("hemoglobin < table no_such_table", "unknown limit table 'no_such_table'"),
+        ("ferritin < 30 ug/L within 90 days", "cannot read"),
+        ("crp >= 5 mg/L within 14 d of feritin", "'feritin'"),
+        ("ordered feritin", "unknown analyte 'feritin'"),
+    ],
+)
+def test_b100_an_expression_that_means_nothing_is_refused_with_its_line(
+    tmp_path: Path, leaf: str, says: str
+) -> None:
+    with pytest.raises(BadFile) as refused:
+        load_ruleset(write_rule(tmp_path, leaf))
+    message = str(refused.value)
+    assert message.startswith("made-up.yaml:13: ")
+    assert says in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("    status: active\n", "    status: maybe\n", 7, "draft"),
+        ("    severity: high\n", "", 5, "severity"),
+        ("    version: 1\n", "    version: 1\n    colour: red\n", 7, "colour"),
+        ("        - ferritin < 30 ug/L\n", "        []\n", 12, "at least 1"),
+        ("    sources: [seed]\n", "    sources: [no-such-source]\n", 5, "unknown source 'no-such-source'"),
+        ("    headline: A made-up headline\n", f"    headline: {'x' * 141}\n", 10, "140"),
+    ],
+)
+def test_b100_a_shape_that_does_not_fit_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
+    text = RULE.format(leaf="ferritin < 30 ug/L", more="")
+    assert old in text
+    (tmp_path / "made-up.yaml").write_text(text.replace(old, new))
+    with pytest.raises(BadFile) as refused:
+        load_ruleset(tmp_path)
+    assert str(refused.value).startswith(f"made-up.yaml:{line}: ")
+    assert says in str(refused.value)
+
+
+def test_b100_definitions_in_a_circle_are_refused(tmp_path: Path) -> None:
+    write_rule(tmp_path, "one")
+    (tmp_path / "definitions.yaml").write_text(
+        "definitions:\n  one: {says: One, when: two}\n  two: {says: Two, when: one}\n"
+    )
+    with pytest.raises(BadFile, match="circle"):
+        load_ruleset(tmp_path)
+
+
+def test_b100_rules_that_yield_in_a_circle_are_refused(tmp_path: Path) -> None:
+    write_rule(tmp_path, more="yields_to: [made-up-rule]\n")
+    with pytest.raises(BadFile, match="circle"):
+        load_ruleset(tmp_path)
+
+
+def test_a_rule_that_fires_on_a_patient_of_whom_nothing_is_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="nothing is known"):
+        load_ruleset(write_rule(tmp_path, "no ferritin within 30 d"))
+
+
+def test_a_rule_id_may_stand_once(tmp_path: Path) -> None:
+    write_rule(tmp_path)
+    write_rule(tmp_path, name="second.yaml")
+    with pytest.raises(BadFile, match=r"stands already in made-up\.yaml:5"):
+        load_ruleset(tmp_path)
+
+
+def test_a_key_may_stand_once(tmp_path: Path) -> None:
+    text = RULE.format(leaf="ferritin < 30 ug/L", more="")
+    (tmp_path / "made-up.yaml").write_text(text + "owner: somebody\n")
+    with pytest.raises(BadFile, match=r"made-up\.yaml:29: the key 'owner' stands twice"):
+        load_ruleset(tmp_path)
+
+
+def test_yaml_tags_run_nothing(tmp_path: Path) -> None:
+    (tmp_path / "made-up.yaml").write_text("topic: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(BadFile):
+        load_ruleset(tmp_path)
+
+
+def test_b101_nesting_and_size_are_limited(tmp_path: Path) -> None:
+    deep = "ferritin < 30 ug/L"
+    for _ in range(12):
+        deep = f"{{all: [{deep}]}}"
+    with pytest.raises(BadFile, match="deeper than"):
+        load_ruleset(write_rule(tmp_path / "deep", deep))
+    wide = f"{{any: [{', '.join(['ferritin < 30 ug/L'] * 41)}]}}"
+    with pytest.raises(BadFile, match="40"):
+        load_ruleset(write_rule(tmp_path / "wide", wide))
+    huge = tmp_path / "huge"
+    huge.mkdir()
+    (huge / "made-up.yaml").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(BadFile, match="larger than"):
+        load_ruleset(huge)
+
+
+def test_an_empty_or_missing_directory_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="no rule files"):
+        load_ruleset(tmp_path)
+    with pytest.raises(BadFile, match="no rule files"):
+        load_ruleset(tmp_path / "nowhere")
+
+
+def test_the_same_files_have_the_same_fingerprint_and_a_changed_limit_another(tmp_path: Path) -> None:
+    first = load_ruleset(write_rule(tmp_path / "a")).fingerprint
+    assert load_ruleset(write_rule(tmp_path / "b")).fingerprint == first
+    assert load_ruleset(write_rule(tmp_path / "c", "ferritin < 31 ug/L")).fingerprint != first
+
+
+def test_a_site_may_change_a_status_and_signs_for_it(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "site: Made-up Hospital\nsigned_by: Dr. Made Up\nsigned_on: 2026-01-01\n"
+        "statuses:\n  ferritin-equivocal: silent\n"
+    )
+    plain, signed = load_ruleset(), load_ruleset(site=site)
+    assert plain.rules["ferritin-equivocal"].status == "active"
+    assert signed.rules["ferritin-equivocal"].status == "silent"
+    assert signed.fingerprint != plain.fingerprint
+    site.write_text(site.read_text().replace("ferritin-equivocal", "no-such-rule"))
+    with pytest.raises(BadFile, match=r"site\.yaml:5: unknown rule 'no-such-rule'"):
+        load_ruleset(site=site)
