@@ -1,4 +1,4 @@
-"""Our own faults: logged by their class alone, and said in one line without anything of what was worked on."""
+"""Our own faults: logged by their class alone, said in one line without anything of what was worked on."""
 
 from __future__ import annotations
 
