@@ -7,12 +7,12 @@ That transaction is conditional on the patient's version; what a person did to a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, tuple_
+from sqlalchemy import Connection, Row, exists, insert, select
 
 from alerts import follow_up
 from alerts.follow_up import Arrival
@@ -61,15 +61,24 @@ class _Judging:
 
 def open_episodes(connection: Connection, patient_id: int) -> list[Episode]:
     """The newest episode of each rule for this patient, open or not: what reconcile needs."""
-    newest = (
-        select(ALERT.c.rule, func.max(ALERT.c.episode))
-        .where(ALERT.c.patient_id == patient_id)
-        .group_by(ALERT.c.rule)
+    return episodes_of(connection, [patient_id])[patient_id]
+
+
+def episodes_of(connection: Connection, patient_ids: Collection[int]) -> dict[int, list[Episode]]:
+    """The same for many patients, in two statements; a patient without alerts has an empty list."""
+    later = ALERT.alias("later")
+    is_newest = ~exists().where(
+        later.c.patient_id == ALERT.c.patient_id,
+        later.c.rule == ALERT.c.rule,
+        later.c.episode > ALERT.c.episode,
     )
-    of_patient = (ALERT.c.patient_id == patient_id) & tuple_(ALERT.c.rule, ALERT.c.episode).in_(newest)
-    rows = connection.execute(select(ALERT).where(of_patient).order_by(ALERT.c.id)).all()
+    query = select(ALERT).where(ALERT.c.patient_id.in_(patient_ids), is_newest).order_by(ALERT.c.id)
+    rows = connection.execute(query).all()
     addressees = _addressees(connection, [row.id for row in rows])
-    return [_episode(row, addressees.get(row.id, [])) for row in rows]
+    found: dict[int, list[Episode]] = {patient_id: [] for patient_id in patient_ids}
+    for row in rows:
+        found[row.patient_id].append(_episode(row, addressees.get(row.id, [])))
+    return found
 
 
 def moved(connection: Connection, decisions: Iterable[Decision]) -> frozenset[int]:

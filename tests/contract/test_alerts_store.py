@@ -81,6 +81,21 @@ def test_what_is_kept_of_an_episode_is_what_was_judged(engine: Engine, ward: War
     assert episode.as_of == day(0)
 
 
+def test_episodes_of_many_patients_are_the_newest_of_each_rule(engine: Engine, ward: Ward) -> None:
+    ward.judge(judged(), judged(HEMOGLOBIN))
+    ward.judge(FALSE, judged(HEMOGLOBIN), at=1, why=Ended.NEWER_FACT)
+    ward.judge(judged(), judged(HEMOGLOBIN), at=2)
+    Ward(engine, patient_id=2).judge(judged())
+    with engine.connect() as connection:
+        found = store.episodes_of(connection, [PATIENT, 2, 3])
+    assert {(p, e.rule, e.number) for p, episodes in found.items() for e in episodes} == {
+        (PATIENT, IRON, 2),
+        (PATIENT, HEMOGLOBIN, 1),
+        (2, IRON, 1),
+    }
+    assert found[3] == []
+
+
 def test_the_same_finding_again_writes_nothing(engine: Engine, ward: Ward) -> None:
     ward.judge(judged())
     applied = ward.judge(judged(), at=1)
