@@ -59,12 +59,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A claimed delivery and what it would say now; no lines: events have overtaken it."""
+    """A claimed delivery and what it would say now (no lines: events have overtaken it).
+
+    `untold` are the alerts on it that were waiting to be told when it was claimed.
+    """
 
     claimed: Claimed
     row: Row[Any]
     message: Message
     event_ids: tuple[int, ...]
+    untold: tuple[int, ...]
 
 
 def deliver_due(
@@ -156,7 +160,8 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
         created_at=row.created_at,
         lines=tuple(Line(n.alert_id, Step(n.step), Severity(n.severity), n.headline) for n in live),
     )
-    return _Ready(claimed, row, message, tuple(n.event_id for n in live))
+    untold = tuple(n.alert_id for n in live if n.alert_state == State.RAISED)
+    return _Ready(claimed, row, message, tuple(n.event_id for n in live), untold)
 
 
 def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool:
@@ -217,11 +222,13 @@ def _mark_told(
     connection: Connection, channel: Channel, ready: _Ready, now: datetime, delivered: Delivered
 ) -> None:
     """An alert that waited to be told is told now, unless it has become worse since this was written."""
+    if not ready.untold:
+        return
     asks = select(func.max(ALERT_EVENT.c.id)).where(
         ALERT_EVENT.c.alert_id == ALERT.c.id, ALERT_EVENT.c.step.in_(ASKS_FOR_AN_ANSWER)
     )
     waiting = select(ALERT, asks.scalar_subquery().label("asked_by")).where(
-        ALERT.c.id.in_([line.alert_id for line in ready.message.lines]), ALERT.c.state == State.RAISED
+        ALERT.c.id.in_(ready.untold), ALERT.c.state == State.RAISED
     )
     data = {"channel": channel.name, "to": {"system": ready.message.to.system, "id": ready.message.to.id}}
     for row in connection.execute(waiting.order_by(ALERT.c.id).with_for_update(of=ALERT)).all():
