@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
@@ -28,7 +28,7 @@ from worker import faultpoints, metrics
 from worker.claiming import Claimed, finish
 from worker.composition import Deps
 from worker.database import db_now, reading, writing
-from worker.keeping import Said, ensure_patients, keep, patient_ids, with_news
+from worker.keeping import Said, ensure_patients, keep, known_from, patient_ids, with_news
 from worker.quarantine import note
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
@@ -37,6 +37,8 @@ from worker.tables import EVALUATION, MESSAGE, PATIENT
 
 EMAIL = "email"
 CLOCK_SKEW = timedelta(minutes=5)
+INSTANT = timedelta(microseconds=1)
+EVER = datetime.min.replace(tzinfo=UTC)
 JUDGED_STATUSES = frozenset({Status.FINAL, Status.AMENDED, Status.CORRECTED, Status.APPENDED})
 
 
@@ -138,9 +140,9 @@ def _judge(
     newest = max(
         (messages[one.message] for one in said), key=lambda message: (message.received_at, message.id)
     )
-    as_of = max((newest.received_at, *_slightly_ahead(said, newest.received_at)))
-    as_of = max(as_of, stored.judged_as_of or as_of)
-    after, fresh = with_news(stored, said)
+    first_unseen = _first_unseen(stored)
+    as_of = max((first_unseen, newest.received_at, *_slightly_ahead(said, newest.received_at)))
+    after, fresh = with_news(stored, [known_from(one, first_unseen) for one in said])
     filled = replace(after.history, results=with_values(after.history.results))
     after = replace(after, judged_as_of=as_of, history=filled)
     with metrics.EVALUATE.time():
@@ -149,6 +151,11 @@ def _judge(
     router = _router(deps, connection, after, episodes)
     decisions = _decide(deps, after, judgment, episodes, router)
     return Judged(after, tuple(fresh), judgment, decisions, newest)
+
+
+def _first_unseen(stored: Stored) -> datetime:
+    """The first moment that no judging of this patient has looked at."""
+    return stored.judged_as_of + INSTANT if stored.judged_as_of else EVER
 
 
 def _slightly_ahead(said: Iterable[Said], received_at: datetime) -> list[datetime]:

@@ -54,6 +54,19 @@ def with_news(stored: Stored, news: Iterable[Said]) -> tuple[Stored, list[Said]]
     return stored, fresh
 
 
+def known_from(said: Said, moment: datetime) -> Said:
+    """The same, known no earlier than `moment`.
+
+    A message judged late, after a younger one, was not known when that one was judged.
+    """
+    return replace(
+        said,
+        results=tuple(replace(fact, known_at=max(fact.known_at, moment)) for fact in said.results),
+        records=tuple(replace(fact, known_at=max(fact.known_at, moment)) for fact in said.records),
+        pregnancy=tuple(replace(fact, known_at=max(fact.known_at, moment)) for fact in said.pregnancy),
+    )
+
+
 def keep(connection: Connection, news: Sequence[tuple[Stored, Sequence[Said]]]) -> None:
     """Write the news of some patients, and who each patient now is: one statement for each table."""
     said = [(stored.id, fresh) for stored, all_fresh in news for fresh in all_fresh]
