@@ -8,7 +8,7 @@ limits: that is `rules.evaluate`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -89,10 +89,18 @@ class View:
             results.sort(key=lambda r: (r.effective_at or _EPOCH, r.key), reverse=True)
         return by_analyte
 
-    def results(self, analyte: str, *, preliminary: bool = False) -> list[Result]:
+    @cached_property
+    def _final(self) -> dict[str, list[Result]]:
+        return {a: [r for r in found if r.status in JUDGED] for a, found in self._by_analyte.items()}
+
+    @cached_property
+    def _also_preliminary(self) -> dict[str, list[Result]]:
+        allowed = JUDGED | {Status.PRELIMINARY}
+        return {a: [r for r in found if r.status in allowed] for a, found in self._by_analyte.items()}
+
+    def results(self, analyte: str, *, preliminary: bool = False) -> Sequence[Result]:
         """The analyte's usable results, newest first; preliminary ones only when asked for."""
-        allowed = JUDGED | {Status.PRELIMINARY} if preliminary else JUDGED
-        return [r for r in self._by_analyte.get(analyte, ()) if r.status in allowed]
+        return (self._also_preliminary if preliminary else self._final).get(analyte, ())
 
     def pending(self, analyte: str) -> list[Result]:
         """Results of the analyte that are registered or preliminary."""

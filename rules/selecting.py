@@ -47,19 +47,16 @@ def look_back(window: Window, analyte: str) -> timedelta | None:
 
 def pick(view: View, selection: Selection, names: Names) -> list[Result]:
     """The results the selection means: none, one (or several tied in time), or all for `any` and `all`."""
+    reach = look_back(selection.window, selection.analyte)
+    reach = None if reach is None else reach + view.slack
     found = [
         r
         for r in view.results(selection.analyte, preliminary=selection.preliminary)
-        if r.effective_at is not None and _in_look_back(view, r.effective_at, selection)
+        if r.effective_at is not None and (reach is None or view.as_of - r.effective_at <= reach)
     ]
     for anchor in selection.window.anchors:
         found = _anchored(view, found, anchor, names)
     return _CHOICE[selection.which](found)
-
-
-def _in_look_back(view: View, moment: datetime, selection: Selection) -> bool:
-    reach = look_back(selection.window, selection.analyte)
-    return reach is None or view.as_of - moment <= reach + view.slack
 
 
 def _anchored(view: View, found: list[Result], anchor: Anchor, names: Names) -> list[Result]:
