@@ -86,7 +86,7 @@ def test_a_new_alert_appears_by_itself_and_moves_nothing(
     expect(page.locator("#tabs")).to_contain_text("Needs an answer 5")
     assert row.bounding_box() == before
     page.get_by_role("button", name="Show in the list").click()
-    expect(page.locator("#list li").first).to_contain_text("just now")
+    expect(page.locator("#list")).to_contain_text("Hemoglobin 61 g/L just now")
 
 
 def test_an_empty_list_fills_by_itself(open_signed_in: Open, store: Engine, seeded: Clinic) -> None:

@@ -41,8 +41,8 @@ def test_a_corrected_value_is_struck_through_before_the_new_one(page: str) -> No
 
 
 def test_what_was_not_on_record_is_said_with_how_far_back_was_looked(page: str) -> None:
-    assert "Not on record in the last 90 days: B12 supplement" in page
-    assert "Not on record at any time: liver disease, kidney disease, myeloid neoplasm" in page
+    assert "Not on record in the last 90 days: product with vitamin B12" in page
+    assert "Not on record at any time: liver disease; kidney disease; myeloid or mast-cell neoplasm" in page
 
 
 def test_the_table_says_all_the_chart_draws(page: str) -> None:

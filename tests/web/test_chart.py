@@ -10,6 +10,7 @@ import pytest
 from rules.facts import Comparator, History, Patient, Quantity, Record, RecordKind, Result, Status
 from rules.units import unit_of
 from worker.web.chart import Chart, chart
+from worker.web.evidence import Shown
 from worker.web.limits import limits_by_result
 
 NOW = datetime(2026, 3, 6, 9, 0, tzinfo=UTC)
@@ -51,7 +52,8 @@ def a_result(
 def of(*results: Result, records: tuple[Record, ...] = (), tree: dict[str, Any] | None = None) -> Chart:
     history = History(Patient("urn:mrn", "1"), results, records)
     held = limits_by_result(tree) if tree else {}
-    return chart(history, [results[0].analyte or ""], held, NOW, ZONE)
+    shown = [Shown(r.key, r.analyte or "", "", "", "", r.effective_at or NOW) for r in results[:1]]
+    return chart(history, shown, held, NOW, ZONE)
 
 
 def test_a_value_of_another_unit_is_placed_on_one_scale_and_read_as_reported() -> None:
@@ -184,3 +186,11 @@ def test_treatments_are_bars_from_start_to_end_and_one_still_taken_reaches_now()
         ("Old (oral)", NOW - timedelta(days=50)),
     ]
     assert drawn.bars[0].words.endswith("still taken")
+
+
+def test_a_limit_is_said_in_the_unit_of_the_value_beside_it_where_that_is_exact() -> None:
+    held = limits_by_result(leaf("limit < 30 ug/L"))["a"]
+
+    assert held.said_in("ng/mL").text == "below 30 ng/mL"
+    assert limits_by_result(leaf("limit < 120 g/L"))["a"].said_in("g/dL").text == "below 12 g/dL"
+    assert limits_by_result(leaf("limit < 133 pmol/L"))["a"].said_in("pg/mL").text == "below 133 pmol/L"

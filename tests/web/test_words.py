@@ -8,7 +8,7 @@ import pytest
 from rules.findings import Severity
 from worker.web import words
 from worker.web.deadlines import answer_by
-from worker.web.evidence import value_text
+from worker.web.evidence import absent_in, value_text
 from worker.web.sparkline import sparkline
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -103,3 +103,30 @@ def test_a_trend_of_one_value_is_no_line() -> None:
 def test_a_rising_trend_rises_and_a_flat_one_lies_in_the_middle() -> None:
     assert 'points="3.0,15.0 61.0,3.0"' in sparkline([(0, 1), (1, 2)])
     assert 'points="3.0,9.0 61.0,9.0"' in sparkline([(0, 5), (1, 5)])
+
+
+def absent(concept: str, days: int | None) -> dict[str, str | None]:
+    since = None if days is None else (NOW - timedelta(days=days)).isoformat()
+    return {"absent": concept, "since": since}
+
+
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        ([absent("b12_supplement", 90)], ["Not on record in the last 90 days: product with vitamin B12"]),
+        (
+            [absent("b12_supplement", 90), absent("b12_supplement", 180)],
+            ["Not on record in the last 90 days (180 days for injections): product with vitamin B12"],
+        ),
+        (
+            [absent("liver_disease", None), absent("macro_b12", None)],
+            ["Not on record at any time: liver disease; macro-B12"],
+        ),
+        ([absent("solid_tumor", 1826)], ["Not on record in the last 5 years: solid tumor"]),
+        ([absent("gi_referral", 730)], ["Not on record in the last 2 years: referral to gastroenterology"]),
+    ],
+)
+def test_absence_is_said_with_how_far_back_was_looked(
+    documents: list[dict[str, str | None]], said: list[str]
+) -> None:
+    assert absent_in(documents, NOW) == said

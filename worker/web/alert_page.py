@@ -119,7 +119,7 @@ def alert_page(
         patient=patient_words(stored, now),
         values=tuple(_value(shown, held.get(shown.key), stored, now, zone) for shown in results),
         on_record=tuple(on_record_in(row.evidence, now, zone)),
-        absent=tuple(absent_in(row.evidence, row.as_of, now, zone)),
+        absent=tuple(absent_in(row.evidence, row.as_of)),
         actions=tuple(row.actions),
         follow_up_words="Follow-up" if answered else "Follow-up if you agree",
         follow_up=_follow_up(row, now, zone),
@@ -129,7 +129,7 @@ def alert_page(
         reasons=words.DISMISS_REASONS,
         snoozes=_snoozes(now, zone),
         colleagues=_colleagues(connection, scope) if Step.REASSIGN in choices else (),
-        chart=chart(stored.history, [r.analyte for r in results], held, now, zone),
+        chart=chart(stored.history, results, held, now, zone),
         tree=branch(row.tree, now, zone) if row.tree else None,
         sources=tuple(_source(ruleset, source) for source in row.sources),
         history=timeline(connection, steps, zone),
@@ -160,7 +160,7 @@ def _value(shown: Shown, held: Held | None, stored: Stored, now: datetime, zone:
         was=_before_correction(shown, stored),
         also="",
         taken=words.day(shown.effective_at, now, zone),
-        limit=held.text if held else "",
+        limit=held.said_in(shown.unit).text if held else "",
     )
 
 

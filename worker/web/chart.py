@@ -19,8 +19,8 @@ from rules.history import version_order
 from rules.measuring import to_canonical
 from rules.units import unit_of
 from worker.web import words
-from worker.web.evidence import analyte_name, unit_text, value_text
-from worker.web.limits import Held
+from worker.web.evidence import Shown, analyte_name, unit_text, value_text
+from worker.web.limits import Held, shortest
 
 BESIDE = ("hemoglobin", "ferritin", "b12", "mcv")
 """Shown beside the alert's own analytes when there is something to see."""
@@ -112,13 +112,17 @@ class Version:
 
 
 def chart(
-    history: History, analytes: Iterable[str], held: Mapping[str, Held], now: datetime, zone: ZoneInfo
+    history: History, evidence: Sequence[Shown], held: Mapping[str, Held], now: datetime, zone: ZoneInfo
 ) -> Chart:
     """The chart of an alert: its own analytes first, then those usually read beside them."""
     by_analyte = _versions(history.results)
-    own = list(dict.fromkeys(analytes))
+    decisive = frozenset(shown.key for shown in evidence)
+    limits = {key: h for key, h in held.items() if h.crossed or key in decisive}
+    own = list(dict.fromkeys(shown.analyte for shown in evidence))
     wanted = own + [a for a in BESIDE if a not in own]
-    panels = tuple(p for a in wanted if (p := _panel(a, by_analyte.get(a, []), held, zone)))[:MOST_PANELS]
+    panels = tuple(p for a in wanted if (p := _panel(a, by_analyte.get(a, []), decisive, limits, zone)))[
+        :MOST_PANELS
+    ]
     shown = [v for a in wanted for v in by_analyte.get(a, ())]
     bars = _bars(history.records, now, zone)
     return Chart(panels, bars, _table(shown, zone), _data(panels, bars, now))
@@ -170,27 +174,33 @@ def result_text(result: Result) -> str:
 
 
 def _panel(
-    analyte: str, versions: Sequence[Version], held: Mapping[str, Held], zone: ZoneInfo
+    analyte: str,
+    versions: Sequence[Version],
+    decisive: frozenset[str],
+    limits: Mapping[str, Held],
+    zone: ZoneInfo,
 ) -> Panel | None:
     numeric = [v for v in versions if v.result.quantity is not None][-MOST_POINTS:]
     newest = next((v.result for v in reversed(numeric) if not v.gone), None)
     if newest is None or newest.quantity is None:
         return None
     unit = newest.quantity.unit
-    points = [p for v in numeric if (p := _point(analyte, v, unit, held, zone)) is not None]
-    lines = {h.number: h for key, h in held.items() if any(v.result.key == key for v in versions)}
+    held = {h.number: h for key, h in limits.items() if any(v.result.key == key for v in versions)}
     return Panel(
         name=analyte_name(analyte),
         unit=unit_text(newest.reported_unit or unit),
         low=_in_own_unit(newest.range_low),
         high=_in_own_unit(newest.range_high),
-        lines=tuple(
-            Line(float(y), h.number)
-            for h in lines.values()
-            if (y := _place(analyte, h.value, h.unit, unit)) is not None
-        ),
-        points=tuple(points),
+        lines=tuple(line for h in held.values() if (line := _line(analyte, h, unit)) is not None),
+        points=tuple(p for v in numeric if (p := _point(analyte, v, unit, decisive, zone)) is not None),
     )
+
+
+def _line(analyte: str, held: Held, unit: str) -> Line | None:
+    y = _place(analyte, held.value, held.unit, unit)
+    if y is None:
+        return None
+    return Line(float(y), held.number if held.unit == unit else f"{shortest(y):f} {unit_text(unit)}")
 
 
 def _in_own_unit(limit: Decimal | None) -> float | None:
@@ -198,7 +208,7 @@ def _in_own_unit(limit: Decimal | None) -> float | None:
 
 
 def _point(
-    analyte: str, version: Version, unit: str, held: Mapping[str, Held], zone: ZoneInfo
+    analyte: str, version: Version, unit: str, decisive: frozenset[str], zone: ZoneInfo
 ) -> Point | None:
     result = version.result
     if result.quantity is None or result.effective_at is None:
@@ -213,7 +223,7 @@ def _point(
         y=float(y),
         text=result_text(result),
         taken=words.full_day(result.effective_at, zone),
-        decisive=result.key in held and not version.gone,
+        decisive=result.key in decisive and not version.gone,
         gone=version.gone,
         note=version.note,
         toward="down" if sign in low else "up" if sign in high else "",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.snapshot import evidence_of
 from rules.analytes import CATALOGUE
+from rules.concepts import CONCEPTS
 from rules.findings import AbsentEvidence, RecordEvidence, ResultEvidence
 from worker.web import words
 
@@ -28,6 +29,7 @@ class Shown:
     analyte: str
     name: str
     text: str
+    unit: str
     effective_at: datetime
 
 
@@ -58,6 +60,7 @@ def results_in(documents: Documents) -> list[Shown]:
             e.analyte,
             analyte_name(e.analyte),
             value_text(e.comparator, e.value, e.unit),
+            e.unit,
             e.effective_at,
         )
         for e in found
@@ -76,29 +79,31 @@ def on_record_in(documents: Documents, now: datetime, zone: ZoneInfo) -> list[st
     return list(dict.fromkeys(lines))
 
 
-def absent_in(documents: Documents, as_of: datetime, now: datetime, zone: ZoneInfo) -> list[str]:
-    """What was not on record, said as plainly as what was, with how far back was looked."""
-    looked: dict[str, datetime | None] = {}
+def absent_in(documents: Documents, as_of: datetime) -> list[str]:
+    """What was not on record, said as plainly as what was, with how far back was looked.
+
+    A concept with two look-backs is a medication that counts longer when injected (clinical.md 3.1).
+    """
+    looked: dict[str, set[datetime | None]] = {}
     for document in documents:
         e = evidence_of(dict(document))
         if isinstance(e, AbsentEvidence):
-            earlier = looked.get(e.absent, as_of)
-            looked[e.absent] = None if e.since is None or earlier is None else min(e.since, earlier)
-    ever = [concept_words(name) for name, since in looked.items() if since is None]
-    lines = [
-        f"Not on record in the last {(as_of - since).days} days: {concept_words(name)}"
-        for name, since in looked.items()
-        if since is not None
-    ]
-    if ever:
-        lines.append(f"Not on record at any time: {', '.join(ever)}")
-    return lines
+            looked.setdefault(e.absent, set()).add(e.since)
+    by_reach: dict[str, list[str]] = {}
+    for name, sinces in looked.items():
+        by_reach.setdefault(_reach(sinces, as_of), []).append(words.in_sentence(concept_words(name)))
+    return [f"Not on record {reach}: {'; '.join(dict.fromkeys(names))}" for reach, names in by_reach.items()]
+
+
+def _reach(sinces: set[datetime | None], as_of: datetime) -> str:
+    spans = sorted((as_of - since).days for since in sinces if since is not None)
+    if not spans:
+        return "at any time"
+    longer = f" ({words.span(spans[-1])} for injections)" if spans[-1] > spans[0] else ""
+    return f"in the last {words.span(spans[0])}{longer}"
 
 
 def concept_words(name: str) -> str:
     """A concept's or analyte's name in words."""
-    known = CATALOGUE.get(name)
-    if known:
-        return known.display
-    text = name.replace("_", " ")
-    return f"{text.replace('b12', 'B12')}"
+    known = CATALOGUE.get(name) or CONCEPTS.get(name)
+    return known.display if known else name.replace("_", " ").replace("b12", "B12")

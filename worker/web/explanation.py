@@ -24,10 +24,15 @@ class Branch:
     text: str
     seen: tuple[str, ...]
     parts: tuple[Branch, ...]
+    open: bool
 
 
-def branch(node: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> Branch:
-    """The node and all below it, with the value, time and limit at each leaf."""
+def branch(node: Mapping[str, Any], now: datetime, zone: ZoneInfo, *, deciding: bool = True) -> Branch:
+    """The node and all below it, with the value, time and limit at each leaf.
+
+    What is true on the way down from the root stands open; the rest is folded, and there to be opened.
+    """
+    deciding = deciding and node["truth"] == "true"
     sign, word = SIGNS[node["truth"]]
     return Branch(
         truth=node["truth"],
@@ -35,7 +40,8 @@ def branch(node: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> Branch:
         word=word,
         text=node["text"],
         seen=() if node["parts"] else _seen(node, now, zone),
-        parts=tuple(branch(part, now, zone) for part in node["parts"]),
+        parts=tuple(branch(part, now, zone, deciding=deciding) for part in node["parts"]),
+        open=deciding,
     )
 
 

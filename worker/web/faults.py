@@ -29,7 +29,7 @@ class SaidPlainly:
         try:
             await self.app(scope, receive, noting)
         except Exception as error:
-            log.error("a request failed", error=error)
+            log.error("a request failed", error=type(error).__name__)
             if scope["type"] == "http" and not started:
                 await _sorry(Request(scope))(scope, receive, send)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from rules.units import unit_of
 from worker.web import words
 from worker.web.evidence import unit_text
 
@@ -40,10 +41,22 @@ class Held:
         whose = " (laboratory)" if self.laboratory else ""
         return f"{(WORDS if self.crossed else UNCROSSED)[self.op]} {self.number}{whose}"
 
+    def said_in(self, unit: str) -> Held:
+        """The same limit in the unit of the value beside it, where that is an exact scaling."""
+        of, to = unit_of(self.unit), unit_of(unit)
+        if of is None or to is None or of.dimension != to.dimension or of.code == to.code:
+            return self
+        return replace(self, value=shortest(self.value * of.factor / to.factor), unit=unit)
+
     @property
     def number(self) -> str:
         """The number and its unit."""
         return f"{words.number(f'{self.value:f}')} {unit_text(self.unit)}"
+
+
+def shortest(value: Decimal) -> Decimal:
+    """The number without zeros at its end."""
+    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value.normalize()
 
 
 def limits_by_result(tree: Mapping[str, Any]) -> dict[str, Held]:

@@ -19,6 +19,9 @@ DISMISS_REASONS: dict[str, str] = {
 }
 
 
+DAYS_OF_YEAR = 365
+
+
 def day(moment: datetime | date, now: datetime, zone: ZoneInfo) -> str:
     """ "1 Mar", with the year when it is another one than now's."""
     local = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
@@ -58,6 +61,12 @@ def wait(since: datetime, now: datetime) -> str:
     if passed < timedelta(days=2):
         return "yesterday"
     return f"{passed.days} d"
+
+
+def span(days: int) -> str:
+    """A look-back: "90 days", "2 years" (leap days included)."""
+    years, over = divmod(days, DAYS_OF_YEAR)
+    return f"{years} years" if years >= 2 and over <= years // 4 + 1 else f"{days} days"
 
 
 def age(born: date, on: date) -> int:
