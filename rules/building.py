@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -13,6 +13,7 @@ from rules.concepts import CONCEPTS
 from rules.facts import Sex
 from rules.findings import RuleStatus, Severity
 from rules.limits import Row, Table
+from rules.naming import NamedWithWindowError, in_place
 from rules.rule import Case, Cased, Expected, Rule
 from rules.shape import (
     BlockShape,
@@ -40,7 +41,7 @@ class Known:
     """The names an expression may use besides analytes and concepts."""
 
     definitions: frozenset[str]
-    selections: frozenset[str]
+    selections: Mapping[str, nodes.Selection]
     tables: frozenset[str]
 
 
@@ -91,18 +92,20 @@ class Builder:
 
     def leaf(self, text: str, path: Path_) -> nodes.Leaf:
         """The leaf an expression means, its names checked."""
-        try:
-            leaf = parse_leaf(text)
-        except BadExpression as error:
-            raise self.source.error(path, str(error)) from None
+        leaf = self._parsed(parse_leaf, text, path)
         for problem in unknown_names(leaf, self.known):
             raise self.source.error(path, problem)
         return leaf
 
     def selection(self, text: str, path: Path_) -> nodes.Selection:
         """The selection an expression means."""
+        return self._parsed(parse_selection, text, path)
+
+    def _parsed(self, parse: Callable[[str], T], text: str, path: Path_) -> T:
         try:
-            return parse_selection(text)
+            return in_place(parse(text), self.known.selections)
+        except NamedWithWindowError as error:
+            raise self.source.error(path, f"'{error}' has its window already; use its bare name") from None
         except BadExpression as error:
             raise self.source.error(path, str(error)) from None
 
@@ -239,24 +242,20 @@ def _anchored(window: nodes.Window) -> Iterator[nodes.Selection]:
             yield from _anchored(anchor.point.window)
 
 
-def points_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection | nodes.RecordPoint | nodes.NamedPoint]:
-    """Everything a leaf's windows are anchored to, and the names a difference takes."""
+def points_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection | nodes.RecordPoint]:
+    """Everything a leaf's windows are anchored to."""
     if isinstance(leaf, nodes.OnRecord):
         yield from (a.point for a in leaf.window.anchors)
     for selection in selections_of(leaf):
         yield from (a.point for a in selection.window.anchors)
-    if isinstance(leaf, nodes.Difference):
-        yield from (p for p in (leaf.minuend, leaf.subtrahend) if isinstance(p, nodes.NamedPoint))
 
 
 def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
     """One line for each name in the leaf that nothing defines."""
     for selection in selections_of(leaf):
-        if selection.analyte not in CATALOGUE and selection.analyte not in known.selections:
+        if selection.analyte not in CATALOGUE:
             yield f"unknown analyte '{selection.analyte}'; `ferrule rules analytes` lists them"
     for point in points_of(leaf):
-        if isinstance(point, nodes.NamedPoint) and point.name not in known.selections | CATALOGUE.keys():
-            yield f"unknown analyte or selection '{point.name}'"
         if isinstance(point, nodes.RecordPoint) and point.concept not in CONCEPTS:
             yield f"unknown concept '{point.concept}'; concepts live in rules/library/concepts"
     match leaf:

@@ -269,9 +269,7 @@ def _leaf_truth(leaf: nodes.Leaf) -> LeafTruth:
         case nodes.Measured(selection=selection, test=nodes.Between() as span) if _is_plain(selection):
             return _newest(selection, lambda result: between(result, span))
         case nodes.OnRecord():
-            return lambda cells: Truth.of(
-                bool(records_of(cells.view, leaf, cells.reference.vocabulary.names))
-            )
+            return lambda cells: Truth.of(bool(records_of(cells.view, leaf)))
         case _:
             return lambda cells: cells.reference.answer(leaf).truth
 

@@ -41,7 +41,7 @@ from rules.measuring import (
     scaled,
     to_canonical,
 )
-from rules.selecting import Names, look_back, pick, records_of, resolve
+from rules.selecting import look_back, pick, records_of
 from rules.truth import Truth, all_of, any_of
 from rules.wording import printed_result
 
@@ -51,10 +51,9 @@ PENDING_AGE = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a rule may name: definitions (conditions), selections and limit tables."""
+    """What a condition may name: definitions (in words by `says`) and limit tables."""
 
     definitions: Mapping[str, nodes.Condition] = field(default_factory=dict)
-    names: Names = field(default_factory=Names)
     tables: Mapping[str, Table] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
 
@@ -131,11 +130,10 @@ class Evaluator:
         return self._result_leaf(node.text, known, [*after[:1], *early[:1]], node.selection)
 
     def _difference(self, node: nodes.Difference) -> Answer:
-        first, second = resolve(node.minuend, self._names), resolve(node.subtrahend, self._names)
-        high, low = self._pick(first), self._pick(second)
+        high, low = self._pick(node.minuend), self._pick(node.subtrahend)
         truths = [self._differ(a, b, node) for a in high for b in low]
         truth = any_of(truths) if truths else Truth.UNKNOWN
-        return self._result_leaf(node.text, truth, [*high[:1], *low[:1]], second, settles=False)
+        return self._result_leaf(node.text, truth, [*high[:1], *low[:1]], node.subtrahend, settles=False)
 
     def _known(self, node: nodes.Known) -> Answer:
         found = self._pick(node.selection)
@@ -151,7 +149,7 @@ class Evaluator:
     # ── records ──────────────────────────────────────────────────────────────────────────────────────
 
     def _on_record(self, node: nodes.OnRecord) -> Answer:
-        found = records_of(self.view, node, self._names)
+        found = records_of(self.view, node)
         evidence = [RecordEvidence(r.key, r.kind, node.concept, r.name or r.code, r.start) for r in found]
         if found:
             return leaf(node.text, Truth.TRUE, evidence=evidence)
@@ -226,12 +224,8 @@ class Evaluator:
 
     # ── parts of the above ───────────────────────────────────────────────────────────────────────────
 
-    @property
-    def _names(self) -> Names:
-        return self.vocabulary.names
-
     def _pick(self, selection: nodes.Selection) -> list[Result]:
-        return pick(self.view, selection, self._names)
+        return pick(self.view, selection)
 
     def _differ(self, a: Result, b: Result, node: nodes.Difference) -> Truth:
         high, low = canonical_interval(a), canonical_interval(b)

@@ -27,7 +27,6 @@ from rules.findings import RuleStatus
 from rules.history import View
 from rules.rule import DefinitionCase, Rule
 from rules.ruleset import Citation, Ruleset
-from rules.selecting import Names
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
 from rules.truth import Truth
 from rules.yaml_source import BadFile, Source, read_yaml
@@ -109,38 +108,42 @@ def _citations(source: Source) -> dict[str, Citation]:
 
 def _vocabulary(sources: Sequence[Source]) -> tuple[Vocabulary, Known]:
     shapes = [(source, shaped(source, DefinitionFileShape)) for source in sources]
+    for section in ("definitions", "selections", "tables"):
+        _check_once(shapes, section)
     known = Known(
-        _names(shapes, "definitions"),
-        _names(shapes, "selections"),
-        _names(shapes, "tables"),
+        frozenset(name for _, shape in shapes for name in shape.definitions),
+        _selections(shapes),
+        frozenset(name for _, shape in shapes for name in shape.tables),
     )
-    definitions, selections, tables, says = {}, {}, {}, {}
+    definitions, tables, says = {}, {}, {}
     for source, shape in shapes:
         build = Builder(source, known)
         for name, definition in shape.definitions.items():
             definitions[name] = build.condition(definition.when, ("definitions", name, "when"))
             says[name] = definition.says
-        for name, selection in shape.selections.items():
-            selections[name] = build.selection(selection.select, ("selections", name, "select"))
         for name, table in shape.tables.items():
             tables[name] = build.table(name, table, ("tables", name))
     _check_cycles(sources, definitions)
-    return Vocabulary(definitions, Names(selections), tables, says), known
+    return Vocabulary(definitions, tables, says), known
 
 
-def _names(shapes: Sequence[tuple[Source, DefinitionFileShape]], section: str) -> frozenset[str]:
-    """The names of one section over all files.
+def _selections(shapes: Sequence[tuple[Source, DefinitionFileShape]]) -> dict[str, nodes.Selection]:
+    """The named selections; a later one may rest on an earlier one."""
+    selections: dict[str, nodes.Selection] = {}
+    for source, shape in shapes:
+        build = Builder(source, Known(frozenset(), selections, frozenset()))
+        for name, selection in shape.selections.items():
+            selections[name] = build.selection(selection.select, ("selections", name, "select"))
+    return selections
 
-    Raises:
-        BadFile: a name that stands in two files.
-    """
+
+def _check_once(shapes: Sequence[tuple[Source, DefinitionFileShape]], section: str) -> None:
     first: dict[str, str] = {}
     for source, shape in shapes:
         for name in getattr(shape, section):
             if name in first:
                 raise source.error((section, name), f"'{name}' stands already in {first[name]}; drop one")
             first[name] = source.file
-    return frozenset(first)
 
 
 def _definition_cases(sources: Sequence[Source]) -> Iterator[DefinitionCase]:

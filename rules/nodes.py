@@ -70,18 +70,11 @@ class RecordPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedPoint:
-    """A selection that a definitions file names."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Anchor:
     """`fact − point` must lie in `span`; `nearest` takes the fact closest to the point, not the newest."""
 
     span: Span
-    point: Selection | RecordPoint | NamedPoint
+    point: Selection | RecordPoint
     nearest: bool = False
 
 
@@ -223,8 +216,8 @@ class Preceded:
 class Difference:
     """The first selection minus the second, compared; unknown when one is missing or censored across it."""
 
-    minuend: Selection | NamedPoint
-    subtrahend: Selection | NamedPoint
+    minuend: Selection
+    subtrahend: Selection
     op: Op
     limits: tuple[Limit, ...]
     text: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -16,20 +15,12 @@ from rules.measuring import canonical
 from rules.nodes import (
     Anchor,
     Edge,
-    NamedPoint,
     OnRecord,
     RecordPoint,
     Selection,
     Which,
     Window,
 )
-
-
-@dataclass(frozen=True)
-class Names:
-    """What definitions files name besides conditions: selections, to be pointed at."""
-
-    selections: dict[str, Selection] = field(default_factory=dict)
 
 
 def look_back(window: Window, analyte: str) -> timedelta | None:
@@ -45,7 +36,7 @@ def look_back(window: Window, analyte: str) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def pick(view: View, selection: Selection, names: Names) -> list[Result]:
+def pick(view: View, selection: Selection) -> list[Result]:
     """The results the selection means: none, one (or several tied in time), or all for `any` and `all`."""
     reach = look_back(selection.window, selection.analyte)
     reach = None if reach is None else reach + view.slack
@@ -55,12 +46,12 @@ def pick(view: View, selection: Selection, names: Names) -> list[Result]:
         if r.effective_at is not None and (reach is None or view.as_of - r.effective_at <= reach)
     ]
     for anchor in selection.window.anchors:
-        found = _anchored(view, found, anchor, names)
+        found = _anchored(view, found, anchor)
     return _CHOICE[selection.which](found)
 
 
-def _anchored(view: View, found: list[Result], anchor: Anchor, names: Names) -> list[Result]:
-    point = moment_of(view, anchor.point, names)
+def _anchored(view: View, found: list[Result], anchor: Anchor) -> list[Result]:
+    point = moment_of(view, anchor.point)
     if point is None:
         return []
     inside = [(r, r.effective_at - point) for r in found if r.effective_at is not None]
@@ -71,19 +62,12 @@ def _anchored(view: View, found: list[Result], anchor: Anchor, names: Names) -> 
     return [r for r, _ in inside]
 
 
-def moment_of(view: View, point: Selection | RecordPoint | NamedPoint, names: Names) -> datetime | None:
+def moment_of(view: View, point: Selection | RecordPoint) -> datetime | None:
     """When the thing pointed at was; None when there is no such thing."""
     if isinstance(point, RecordPoint):
         return _record_moment(view, point)
-    results = pick(view, resolve(point, names), names)
+    results = pick(view, point)
     return results[0].effective_at if results else None
-
-
-def resolve(point: Selection | NamedPoint, names: Names) -> Selection:
-    """The selection behind a name: one of the definitions files', else the latest result of that analyte."""
-    if isinstance(point, Selection):
-        return point
-    return names.selections.get(point.name) or Selection(point.name)
 
 
 def _record_moment(view: View, point: RecordPoint) -> datetime | None:
@@ -131,7 +115,7 @@ _CHOICE: dict[Which, Callable[[list[Result]], list[Result]]] = {
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def records_of(view: View, leaf: OnRecord, names: Names) -> list[Record]:
+def records_of(view: View, leaf: OnRecord) -> list[Record]:
     """The records of the leaf's concept that lie in its window."""
     concept = CONCEPTS[leaf.concept]
     return [
@@ -140,26 +124,26 @@ def records_of(view: View, leaf: OnRecord, names: Names) -> list[Record]:
         if matches(concept, record)
         and (leaf.route is None or route_class(record) == leaf.route)
         and (not leaf.open_only or record.status in OPEN_ORDER)
-        and _record_in_window(view, record, leaf.window, names)
+        and _record_in_window(view, record, leaf.window)
     ]
 
 
-def _record_in_window(view: View, record: Record, window: Window, names: Names) -> bool:
+def _record_in_window(view: View, record: Record, window: Window) -> bool:
     held = taken(record, view.as_of)
     if held is None:
         return False
     if window.within is not None and not _reached(held, view, window.within):
         return False
-    return all(_record_anchored(view, record, anchor, names) for anchor in window.anchors)
+    return all(_record_anchored(view, record, anchor) for anchor in window.anchors)
 
 
 def _reached(held: Taken, view: View, within: timedelta) -> bool:
     return held.last is not None and view.as_of - held.last <= within + view.slack
 
 
-def _record_anchored(view: View, record: Record, anchor: Anchor, names: Names) -> bool:
+def _record_anchored(view: View, record: Record, anchor: Anchor) -> bool:
     """The record's last moment, as of the point when it looks back to it, lies in the anchor's span."""
-    point = moment_of(view, anchor.point, names)
+    point = moment_of(view, anchor.point)
     if point is None:
         return False
     looks_back = anchor.span.high is not None and anchor.span.high <= timedelta(0)

@@ -127,8 +127,8 @@ class _ToNodes(Transformer[Token, Any]):
     def within(self, c: list[timedelta]) -> timedelta:
         return c[0]
 
-    def name_point(self, c: list[Token]) -> nodes.NamedPoint:
-        return nodes.NamedPoint(str(c[0]))
+    def name_point(self, c: list[Token]) -> nodes.Selection:
+        return nodes.Selection(str(c[0]))
 
     def record_point(self, c: list[Any]) -> nodes.RecordPoint:
         edge = nodes.Edge(c[2]) if c[2] else nodes.Edge.START

@@ -97,15 +97,15 @@ def _anchor_words(anchor: nodes.Anchor) -> str:
     return f"{duration_words(near)} to {duration_words(far)} {side} {point}"
 
 
-def point_words(point: nodes.Selection | nodes.RecordPoint | nodes.NamedPoint) -> str:
+def point_words(point: nodes.Selection | nodes.RecordPoint) -> str:
     """What an anchor points at."""
     match point:
         case nodes.RecordPoint(kind=RecordKind.MEDICATION, edge=nodes.Edge.START):
             return f"the start of {concept_words(point.concept)}"
         case nodes.RecordPoint():
             return f"the newest {concept_words(point.concept)}"
-        case nodes.NamedPoint():
-            return f"the {analyte_words(point.name)}"
+        case nodes.Selection(which=nodes.Which.LATEST, window=nodes.Window(within=None, anchors=())):
+            return f"the {analyte_words(point.analyte)}"
         case _:
             return selection_words(point)
 
@@ -179,10 +179,7 @@ def _preceded(leaf: nodes.Preceded) -> str:
 
 
 def _difference(leaf: nodes.Difference) -> str:
-    first, second = (
-        selection_words(x) if isinstance(x, nodes.Selection) else point_words(x)
-        for x in (leaf.minuend, leaf.subtrahend)
-    )
+    first, second = selection_words(leaf.minuend), selection_words(leaf.subtrahend)
     return f"{first} minus {second} is {_OPS[leaf.op]} {limits_words(leaf.limits)}"
 
 

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from hypothesis import strategies as st
 
 from rules import nodes
-from rules.syntax import parse_leaf
+from rules.naming import in_place
+from rules.syntax import parse_leaf, parse_selection
 
 DAY0 = date(2026, 3, 1)
 NUMERIC = {
@@ -144,7 +145,8 @@ plain = st.sampled_from(
     ]
 )
 leaf_texts = st.one_of(measured(), counted(), compared_twice(), recorded(), plain)
-leaves = leaf_texts.map(parse_leaf)
+PEAK = {"peak": parse_selection("highest hemoglobin 0<..30 d before hemoglobin")}
+leaves = leaf_texts.map(lambda text: in_place(parse_leaf(text), PEAK))
 
 
 def _joined(children: st.SearchStrategy[nodes.Condition]) -> st.SearchStrategy[nodes.Condition]:

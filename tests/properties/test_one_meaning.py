@@ -15,15 +15,13 @@ from rules.compile import Cells, Program
 from rules.evaluate import Evaluator, Vocabulary
 from rules.history import View
 from rules.load import load_ruleset
-from rules.selecting import Names
-from rules.syntax import parse_leaf, parse_selection
+from rules.syntax import parse_leaf
 from rules.truth import Truth
 from tests.properties.made_up_rules import cases, conditions, leaf_texts
 
 LIBRARY = load_ruleset()
 VOCABULARY = Vocabulary(
     {"low_iron": nodes.Any((parse_leaf("ferritin < 30 ug/L"), parse_leaf("tsat < 20 %")))},
-    Names({"peak": parse_selection("highest hemoglobin 0<..30 d before hemoglobin")}),
     LIBRARY.vocabulary.tables,
 )
 
