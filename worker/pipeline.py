@@ -18,9 +18,10 @@ from alerts.steps import Conflict
 from worker import metrics
 from worker.accepting import Inbound, Receipt, accept
 from worker.claiming import Claimed, Terms, claim_due, claim_rung, give_back
+from worker.committing import Group, messages_ours
 from worker.composition import Deps
 from worker.database import db_now, is_passing, writing
-from worker.judging import Group, groups_of, judge_groups, messages_ours
+from worker.judging import groups_of, judge_groups
 from worker.logs import logger
 from worker.quarantine import note, set_aside
 from worker.reading import Read, read

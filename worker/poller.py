@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from alerts import audit
+from alerts import answers, audit
 from worker.composition import Deps
-from worker.database import writing
+from worker.database import db_now, writing
 from worker.logs import logger
 from worker.pipeline import judge_due
-from worker.telling import email_due, inbox_due
+from worker.telling import email_due, inbox_due, push_channels
 
 log = logger("worker.poller")
 
@@ -45,6 +45,12 @@ def _mail(deps: Deps) -> bool:
     return email_due(deps) > 0
 
 
+def _wake(deps: Deps) -> bool:
+    push = push_channels(deps.settings)
+    with writing(deps.engine) as connection:
+        return bool(answers.wake_due(connection, db_now(connection), push=push))
+
+
 def _seal(deps: Deps) -> bool:
     with writing(deps.engine) as connection:
         audit.seal(connection)
@@ -60,6 +66,7 @@ DUTIES: Mapping[str, Duty] = {
     "judge": Duty(_judge, 1.0),
     "show": Duty(_show, 0.5),
     "mail": Duty(_mail, 1.0),
+    "wake": Duty(_wake, 5.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

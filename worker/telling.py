@@ -39,6 +39,11 @@ def email_channel(settings: Settings) -> EmailChannel | None:
     return EmailChannel(server, settings.smtp_from or SENDER, settings.links_to)
 
 
+def push_channels(settings: Settings) -> tuple[str, ...]:
+    """The channels beside the inbox that are switched on."""
+    return ("email",) if settings.smtp_url else ()
+
+
 def _deliver(deps: Deps, channel: Channel) -> int:
     delivered = deliver_due(deps.engine, [channel], limit=BATCH)
     for (name, outcome, reason), times in delivered.counts.items():

@@ -6,7 +6,7 @@ from multiprocessing.synchronize import Barrier
 from sqlalchemy import Connection
 
 from tests.worker.made_up import deps_on
-from worker import judging
+from worker import committing
 from worker.database import make_engine
 from worker.pipeline import judge
 
@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60
 def race(database_url: str, messages: Sequence[int], barrier: Barrier, fence: bool) -> None:
     """Judge the messages one after the other, each only when the other process is ready for its own."""
     if not fence:
-        judging._fence = _no_fence
+        committing._fence = _no_fence
     deps = deps_on(make_engine(database_url))
     for message in messages:
         barrier.wait(PATIENCE_SECONDS)
