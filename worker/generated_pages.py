@@ -1,12 +1,14 @@
-"""The pages of `deploy/docs/` that are written from the code they describe, so that they cannot grow stale.
+"""The files of a checkout that are written from the code they describe, so that they cannot grow stale.
 
-Each function gives the whole text of one page. Files are written and compared by `ferrule docs`
-(`worker.verbs.docs`).
+The pages of `deploy/docs/`, and the JSON Schemas that rule files and senders name. Each function gives the
+whole text of one file; they are written and compared by `ferrule docs` (`worker.verbs.docs`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import typer
@@ -14,9 +16,13 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.cli import get_docs_for_click
 
 from alerts.states import TRANSITIONS, Step, diagram
+from rules.catalogue import render
+from rules.load import load_ruleset
 from worker import metrics
 from worker.gauges import LABELS
+from worker.intake.event import event_schema_text
 from worker.settings import PREFIX, Settings
+from worker.verbs.rules import SCHEMAS
 
 NOTE = "<!-- Written by `ferrule docs` (make pages). Change the code, not this page. -->\n"
 
@@ -101,9 +107,23 @@ def commands_page() -> str:
     return f"{NOTE}\n{text.rstrip()}\n"
 
 
+def rules_page() -> str:
+    """The built-in library as a page to read."""
+    return f"{NOTE}\n{render(load_ruleset(None, None), 'md').strip()}\n"
+
+
+def schema_text(name: str) -> str:
+    """The JSON Schema of one kind of rule file, which its first line names for editors."""
+    return json.dumps(SCHEMAS[name].model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
-    "settings.md": settings_page,
-    "metrics.md": metrics_page,
-    "states.md": states_page,
-    "cli.md": commands_page,
+    "deploy/docs/settings.md": settings_page,
+    "deploy/docs/metrics.md": metrics_page,
+    "deploy/docs/states.md": states_page,
+    "deploy/docs/cli.md": commands_page,
+    "deploy/docs/rules.md": rules_page,
+    "deploy/schemas/event.schema.json": event_schema_text,
+    **{f"rules/schema/{name}.schema.json": partial(schema_text, name) for name in SCHEMAS},
 }
+"""Path from the root of a checkout → its text."""

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     attempts: int = Field(3, ge=1, le=20, description="Runs of one message before it is set aside.")
     batch_size: int = Field(50, ge=1, le=1000, description="Messages judged together.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="From where on.")
     demo_seed: int = Field(1, description="Which synthetic day the demo plays.")
     demo_exit: bool = Field(False, description="End the demo after its summary.")
     allow_faults: bool = Field(
