@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
-from worker import faultpoints
+from worker import faultpoints, runtime
+from worker.channels import email_channel
 from worker.database import make_engine
+from worker.doorbell import Doorbell
 from worker.settings import Settings
 
 Publish = Callable[[Sequence[int]], bool]
-"""Rings the doorbell for stored messages, by their ids. False: it did not ring; the poller finds them anyway.
-"""
+"""Rings the doorbell for stored messages, by their ids. False: not rung; the poller finds them anyway."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,7 @@ def unheard(_ids: Sequence[int]) -> bool:
 
 
 def build(settings: Settings) -> Deps:
-    """Everything for one process. Raises SettingsError, WrongDatabase or what the rule files are refused
-    with.
-    """
+    """Everything for one process. Raises SettingsError, WrongDatabase or BadFile."""
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)
     return Deps(
@@ -47,9 +46,16 @@ def build(settings: Settings) -> Deps:
     )
 
 
-def _doorbell(settings: Settings) -> Publish:
-    if settings.broker is None:
-        return unheard
-    from worker.doorbell import Doorbell
+def check(settings: Settings) -> None:
+    """Raise now what would stop a process later: rule files that are refused, an unreadable SMTP_URL."""
+    load_ruleset(settings.rules_dir, settings.site_file)
+    email_channel(settings)
+    if settings.allow_faults:
+        faultpoints.arm(settings.faultpoints)
 
-    return Doorbell(settings.broker).ring
+
+def _doorbell(settings: Settings) -> Publish:
+    """The site's broker, else that of the `up` that runs in this DATA_DIR."""
+    running = runtime.read(settings) or {}
+    url = settings.broker or running.get("broker_url")
+    return Doorbell(url).ring if isinstance(url, str) else unheard

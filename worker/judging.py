@@ -19,6 +19,7 @@ from alerts.reconcile import Episode, newest_episodes, reconcile
 from alerts.routing import Router
 from rules.findings import Ended
 from worker import faultpoints, metrics
+from worker.channels import push_channels
 from worker.claiming import Claimed
 from worker.committing import Group, Judged, commit
 from worker.composition import Deps
@@ -28,7 +29,6 @@ from worker.keeping import Said, ensure_patients, known_from, patient_ids, with_
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
 from worker.status_changes import with_values
-from worker.telling import push_channels
 
 CLOCK_SKEW = timedelta(minutes=5)
 INSTANT = timedelta(microseconds=1)

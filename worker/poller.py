@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alerts import answers, audit
+from worker.channels import push_channels
 from worker.composition import Deps
 from worker.database import db_now, writing
 from worker.logs import logger
 from worker.pipeline import judge_due
-from worker.telling import email_due, inbox_due, push_channels
+from worker.telling import email_due, inbox_due
 
 log = logger("worker.poller")
 

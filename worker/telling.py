@@ -6,14 +6,12 @@ How a delivery is claimed, made and repeated is `alerts.outbox`; the channels ar
 from __future__ import annotations
 
 from alerts.channels.channel import Channel
-from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
 from alerts.channels.inbox import InboxChannel
 from alerts.outbox import deliver_due
 from worker import metrics
+from worker.channels import email_channel
 from worker.composition import Deps
-from worker.settings import Settings, SettingsError
 
-SENDER = "ferrule@localhost"
 BATCH = 50
 
 
@@ -26,22 +24,6 @@ def email_due(deps: Deps) -> int:
     """Send the e-mails that are due; how many were attempted. None where no relay is set."""
     channel = email_channel(deps.settings)
     return _deliver(deps, channel) if channel else 0
-
-
-def email_channel(settings: Settings) -> EmailChannel | None:
-    """The channel for SMTP_URL. Raises SettingsError, without the URL, when it cannot be understood."""
-    if settings.smtp_url is None:
-        return None
-    try:
-        server = smtp_server(settings.smtp_url.get_secret_value())
-    except WrongSmtpUrl as error:
-        raise SettingsError(f"FERRULE_{error}") from None
-    return EmailChannel(server, settings.smtp_from or SENDER, settings.links_to)
-
-
-def push_channels(settings: Settings) -> tuple[str, ...]:
-    """The channels beside the inbox that are switched on."""
-    return ("email",) if settings.smtp_url else ()
 
 
 def _deliver(deps: Deps, channel: Channel) -> int:

@@ -6,19 +6,17 @@ The parts are `worker.programs`; keeping them running is `worker.supervise`. Not
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 import secrets
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
-from worker import broker, programs
+from worker import broker, programs, runtime
 from worker.broker import NoBroker
 from worker.clock import machine_zone
+from worker.composition import check
 from worker.database import make_engine
 from worker.failures import UNREACHABLE, Failure
 from worker.logs import logger
@@ -52,8 +50,11 @@ class House:
         return self._broker_url
 
     def start(self) -> None:
-        """Everything up, in order: schema, broker, workers, poller, web. Raises Failure or NoBroker."""
+        """Everything up, in order: schema, broker, workers, poller, web.
+        Raises Failure, NoBroker, or what is wrong with settings and rule files.
+        """
         settings = self._settings
+        check(settings)
         upgrade(make_engine(settings.database))
         if self._broker_url is None:
             self._broker_url = self._start_broker()
@@ -74,7 +75,7 @@ class House:
     def stop(self) -> None:
         """End everything, the broker last."""
         self.supervisor.stop()
-        _runtime_file(self._settings).unlink(missing_ok=True)
+        runtime.remove(self._settings)
 
     def _start_broker(self) -> str:
         binary, port, password = broker.find_server(), broker.free_port(), secrets.token_urlsafe(24)
@@ -98,7 +99,7 @@ class House:
 
     def _changed(self, pids: Mapping[str, int]) -> None:
         if self._ready:
-            _write_runtime(self._settings, self.http, self.broker_url, pids)
+            runtime.write(self._settings, http=self.http, broker_url=self.broker_url, pids=pids)
 
 
 @contextmanager
@@ -122,23 +123,3 @@ def _with_port(listen: str) -> str:
     """Port 0 asks for any free one."""
     host, _, port = listen.rpartition(":")
     return f"{host}:{broker.free_port()}" if port == "0" else listen
-
-
-def _runtime_file(settings: Settings) -> Path:
-    return settings.data_dir.absolute() / "runtime.json"
-
-
-def _write_runtime(settings: Settings, http: str, broker_url: str, pids: Mapping[str, int]) -> None:
-    """Where everything is; for its owner alone, because the URLs hold passwords."""
-    runtime = {
-        "http": http,
-        "mllp": None,
-        "broker_url": broker_url,
-        "database_url": settings.database,
-        "pids": {"up": os.getpid(), **pids},
-    }
-    path = _runtime_file(settings)
-    new = path.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(runtime, file, indent=1)
-    new.replace(path)

@@ -6,6 +6,7 @@ import sys
 
 from worker import logs, metrics
 from worker.celery_app import INTAKE, JUDGE, configured
+from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 
 
@@ -35,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main)

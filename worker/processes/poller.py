@@ -8,6 +8,7 @@ import threading
 from worker import logs, metrics
 from worker.composition import build
 from worker.poller import run
+from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 
 
@@ -23,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main)

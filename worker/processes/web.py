@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from worker import logs, metrics
 from worker.composition import build
+from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 from worker.web.app import create_app
 from worker.web.metrics_page import create_metrics_app
@@ -45,4 +46,4 @@ def _server(app: FastAPI, listen: str) -> uvicorn.Server:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main)

@@ -1,0 +1,168 @@
+"""`ferrule alerts`: look at alerts and answer them from a terminal. What is shown and done is audited."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection, Engine, select
+
+from alerts import answers, audit
+from alerts.answers import DismissReason, Invalid, NoSuchAlert
+from alerts.people import SELF_SYSTEM, Actor, Address
+from alerts.states import OPEN, NotAllowed
+from alerts.steps import Conflict
+from alerts.tables import ALERT
+from worker.channels import push_channels
+from worker.database import db_now, make_engine, writing
+from worker.failures import NO, Failure
+from worker.settings import read_settings
+from worker.web.alert_json import alert_json, alerts_json
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look at alerts.")
+
+Alert = Annotated[int, typer.Argument(metavar="ID", help="The alert's number, from `alerts list`.")]
+Comment = Annotated[str | None, typer.Option(help="Free text, kept with the answer.")]
+Why = Annotated[str, typer.Option(help="Why, in words.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@app.command("list")
+def list_alerts(
+    every: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the open alerts, the newest first. Example: ferrule alerts list --json"""
+    query = select(ALERT).order_by(ALERT.c.id.desc())
+    with writing(_engine()) as connection:
+        rows = connection.execute(query if every else query.where(ALERT.c.state.in_(OPEN))).all()
+        found = alerts_json(connection, rows)
+        _note(connection, "list", "", {"alerts": [row.id for row in rows]})
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(one, ensure_ascii=False))
+        return
+    table = Table("id", "severity", "state", "rule", "patient", "raised", box=None)
+    for one in found:
+        patient = one["patient"] or {}
+        row = (one["id"], one["severity"], one["state"], one["rule"], patient.get("id"), one["raised_at"])
+        table.add_row(*map(str, row))
+    Console().print(table if found else "no alert is open")
+
+
+@app.command()
+def show(alert: Alert, as_json: Json = False) -> None:
+    """Show one alert with its values and its history. Example: ferrule alerts show 12"""
+    with writing(_engine()) as connection:
+        row = connection.execute(select(ALERT).where(ALERT.c.id == alert)).first()
+        if row is None:
+            raise Failure(f"there is no alert {alert}", NO)
+        found = alert_json(connection, row)
+        _note(connection, "read", str(alert), None, row.patient_id)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    typer.echo(f"{found['headline']}\n{found['severity']}, {found['state']} ({found['reason']})")
+    typer.echo(f"\n{found['text']}\n")
+    for step in found["history"]:
+        typer.echo(f"  {step['at']}  {step['to']}  {step['reason']}")
+
+
+@app.command()
+def acknowledge(alert: Alert, comment: Comment = None) -> None:
+    """Take an alert on. Example: ferrule alerts acknowledge 12"""
+    _answer(alert, lambda c, by, now: answers.acknowledge(c, alert, by, now=now, comment=comment))
+
+
+@app.command()
+def dismiss(
+    alert: Alert,
+    reason: Annotated[DismissReason, typer.Option(help="A coded reason.")],
+    comment: Comment = None,
+) -> None:
+    """Say that nothing is to be done. Example: ferrule alerts dismiss 12 --reason known-diagnosis"""
+    _answer(alert, lambda c, by, now: answers.dismiss(c, alert, by, reason=reason, now=now, comment=comment))
+
+
+@app.command()
+def snooze(
+    alert: Alert, until: Annotated[str, typer.Option(metavar="TIME", help="With its offset.")], reason: Why
+) -> None:
+    """Put an alert off.
+
+    Example: ferrule alerts snooze 12 --until 2026-03-08T08:00:00Z --reason leave
+    """
+    at = _time(until)
+    _answer(alert, lambda c, by, now: answers.snooze(c, alert, by, until=at, reason=reason, now=now))
+
+
+@app.command()
+def resolve(alert: Alert, reason: Why) -> None:
+    """Close an alert that is dealt with. Example: ferrule alerts resolve 12 --reason referred"""
+    _answer(alert, lambda c, by, now: answers.resolve(c, alert, by, reason=reason, now=now))
+
+
+@app.command()
+def reassign(
+    alert: Alert, to: Annotated[str, typer.Option(metavar="SYSTEM|ID", help="Who gets it.")], reason: Why
+) -> None:
+    """Pass an alert on.
+
+    Example: ferrule alerts reassign 12 --to 'urn:ferrule:pool|hematology' --reason rota
+    """
+    system, bar, ident = to.rpartition("|")
+    if not (bar and system and ident):
+        raise Failure("--to: expected SYSTEM|ID")
+    push, who = push_channels(read_settings()), Address(system, ident)
+    _answer(
+        alert, lambda c, by, now: answers.reassign(c, alert, by, to=who, reason=reason, now=now, push=push)
+    )
+
+
+def _answer(alert: int, step: Callable[[Connection, Actor, datetime], object]) -> None:
+    try:
+        with writing(_engine()) as connection:
+            step(connection, _actor(), db_now(connection))
+    except NoSuchAlert:
+        raise Failure(f"there is no alert {alert}", NO) from None
+    except Invalid as error:
+        raise Failure(f"--{error}") from None
+    except (NotAllowed, Conflict) as error:
+        raise Failure(str(error), NO) from None
+    typer.echo("done")
+
+
+def _engine() -> Engine:
+    return make_engine(read_settings().database)
+
+
+def _actor() -> Actor:
+    return Actor(SELF_SYSTEM, f"operator:{getpass.getuser()}", "command line")
+
+
+def _note(
+    connection: Connection, action: str, alert: str, data: dict[str, Any] | None, patient: int | None = None
+) -> None:
+    entry = audit.Entry(
+        action=action,
+        by=_actor(),
+        object_kind="alert",
+        object_id=alert,
+        at=db_now(connection),
+        patient_id=patient,
+        data=data,
+    )
+    audit.record(connection, [entry])
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure("--until: expected a time such as 2026-03-08T08:00:00Z") from None
