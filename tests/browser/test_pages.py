@@ -12,6 +12,7 @@ from tests.browser.conftest import AXE, SCHEMES, WIDTHS, Open
 from tests.web import clinic
 from tests.web.clinic import Clinic
 from worker.database import writing
+from worker.tables import SESSION
 
 pytestmark = pytest.mark.browser
 
@@ -142,6 +143,19 @@ def test_an_answer_can_be_given_with_the_keyboard_alone(open_signed_in: Open) ->
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", name="You have it: acknowledged")).to_be_visible()
+
+
+def test_a_page_left_open_asks_for_a_log_in_once_its_session_has_ended(
+    open_signed_in: Open, store: Engine, seeded: Clinic
+) -> None:
+    page = open_signed_in()
+    with writing(store) as connection:
+        connection.execute(SESSION.update().values(ended_at=seeded.now))
+
+    page.evaluate("htmx.trigger('#arrivals', 'sse:alert')")
+
+    expect(page.get_by_label("Password")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Mina Fjord")).to_have_count(0)
 
 
 def test_nothing_of_a_patient_is_left_in_the_browser(open_signed_in: Open) -> None:

@@ -131,6 +131,32 @@ def test_reading_keeps_a_session_alive(browser: TestClient, store: Engine, seede
     assert seen >= seeded.now - timedelta(seconds=1)
 
 
+@pytest.mark.parametrize("path", ["/inbox/arrivals", "/inbox/rows"])
+def test_what_an_open_page_asks_for_by_itself_does_not_keep_a_session_alive(
+    browser: TestClient, store: Engine, seeded: Clinic, path: str
+) -> None:
+    seen = seeded.now - timedelta(minutes=10)
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(SESSION).values(seen_at=seen))
+
+    assert browser.get(path).status_code == 200
+
+    with store.connect() as connection:
+        assert connection.execute(select(SESSION.c.seen_at)).scalar_one() == seen
+
+
+def test_an_open_page_whose_session_has_ended_is_made_to_ask_for_a_log_in(
+    browser: TestClient, store: Engine, seeded: Clinic
+) -> None:
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(SESSION).values(ended_at=seeded.now))
+
+    answer = browser.get("/inbox/arrivals", headers={"hx-request": "true"})
+
+    assert answer.status_code == 401
+    assert answer.headers["hx-refresh"] == "true"
+
+
 def test_a_disabled_account_is_out_at_once(browser: TestClient, store: Engine) -> None:
     with store.execution_options(writes=True).begin() as connection:
         connection.execute(update(ACCOUNT).where(ACCOUNT.c.username == "example").values(active=False))

@@ -59,6 +59,9 @@ def _say_errors(app: FastAPI) -> None:
 
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
+    if "hx-request" in request.headers:
+        # A page that stood open asks for what is new: it must not go on showing patients.
+        return Response(status_code=401, headers={"HX-Refresh": "true"})
     if wants_page(request):
         if request.app.state.deps.settings.local_accounts:
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -20,6 +20,9 @@ from worker.web import sessions
 from worker.web.deps import Have, is_https
 from worker.web.sessions import Session
 
+BY_ITSELF = frozenset({"/inbox/arrivals", "/inbox/rows", "/api/stream"})
+"""What an open page asks for without anybody touching it: this does not keep a session from growing idle."""
+
 
 class NotSignedIn(Exception):
     """Nobody we know is asking."""
@@ -57,7 +60,7 @@ def reader_of(request: Request, have: Have) -> Reader:
     cookie = request.cookies.get(sessions.cookie_name(is_https(have.settings)))
     if cookie is None:
         raise NotSignedIn
-    return _signed_in(have, cookie)
+    return _signed_in(have, cookie, by_itself=request.url.path in BY_ITSELF)
 
 
 Anyone = Annotated[Reader, Depends(reader_of)]
@@ -102,13 +105,13 @@ def _token_holder(have: Have, secret: str) -> Reader:
     return Reader(row.role, row.label, row.system, row.ident)
 
 
-def _signed_in(have: Have, secret: str) -> Reader:
+def _signed_in(have: Have, secret: str, *, by_itself: bool) -> Reader:
     now = clock.now()
     with reading(have.engine) as connection:
         session = sessions.find(connection, secret, now)
     if session is None:
         raise NotSignedIn
-    if now - session.seen_at > sessions.SEEN_EVERY:
+    if not by_itself and now - session.seen_at > sessions.SEEN_EVERY:
         with writing(have.engine) as connection:
             sessions.touch(connection, session, now)
     return Reader(session.role, session.name, session.system, session.ident, session)

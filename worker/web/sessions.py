@@ -66,20 +66,24 @@ def find(connection: Connection, secret: str, now: datetime) -> Session | None:
         .where(SESSION.c.secret_sha256 == digest(secret), SESSION.c.ended_at.is_(None), ACCOUNT.c.active)
     )
     row = connection.execute(query).first()
-    if row is None or now - row.seen_at > IDLE or now - row.created_at > ABSOLUTE:
+    if row is None or not _is_young(row.created_at, row.seen_at, now):
         return None
     return Session(row.id, row.account_id, row.csrf, row.seen_at, row.role, row.name, row.system, row.ident)
 
 
 def is_open(connection: Connection, session_id: int, now: datetime) -> bool:
-    """Whether the session has not ended nor grown old and its account is active. Idle time is not asked."""
+    """Whether `find` would still give this session."""
     query = (
-        select(SESSION.c.created_at)
+        select(SESSION.c.created_at, SESSION.c.seen_at)
         .join(ACCOUNT, ACCOUNT.c.id == SESSION.c.account_id)
         .where(SESSION.c.id == session_id, SESSION.c.ended_at.is_(None), ACCOUNT.c.active)
     )
-    created = connection.execute(query).scalar()
-    return created is not None and now - created <= ABSOLUTE
+    row = connection.execute(query).first()
+    return row is not None and _is_young(row.created_at, row.seen_at, now)
+
+
+def _is_young(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
+    return now - seen_at <= IDLE and now - created_at <= ABSOLUTE
 
 
 def touch(connection: Connection, session: Session, now: datetime) -> None:
