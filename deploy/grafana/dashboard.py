@@ -83,7 +83,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Results that could not be used",
             "cps",
-            {"{{outcome}}": 'sum by (outcome) (rate(ferrule_results_total{outcome!="used"}[5m]))'},
+            {"{{outcome}}": 'sum by (outcome) (rate(ferrule_results_total{outcome!="usable"}[5m]))'},
         ),
         Panel(
             "Time since each source's last message",
