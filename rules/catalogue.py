@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from rules import nodes
 from rules.building import leaves, selections_of
 from rules.concepts import CONCEPTS, Concept
-from rules.load import names_used
+from rules.load import reached
 from rules.rule import Rule
 from rules.ruleset import Citation, Ruleset
 from rules.words import concept_words, leaf_words
@@ -64,17 +64,14 @@ def condition_lines(condition: nodes.Condition, ruleset: Ruleset, depth: int = 0
 def limit_lines(rule: Rule, ruleset: Ruleset) -> list[LimitLine]:
     """Every limit that can decide the rule, its definitions' included, each once."""
     found: dict[str, LimitLine] = {}
-    waiting: list[tuple[str, nodes.Condition]] = [("", c) for c in rule.conditions]
-    seen: set[str] = set()
-    while waiting:
-        name, condition = waiting.pop(0)
+    definitions = ruleset.vocabulary.definitions
+    places = [("", c) for c in rule.conditions]
+    places += [(name, definitions[name]) for name in reached(rule.conditions, definitions)]
+    for name, condition in places:
         for leaf in leaves(condition):
             if isinstance(leaf, nodes.Measured | nodes.Counted | nodes.Preceded | nodes.Difference):
                 analyte = next((s.analyte for s in selections_of(leaf)), "")
                 found.setdefault(leaf.text, LimitLine(analyte, leaf.text, name))
-        for used in sorted(names_used(condition) - seen):
-            seen.add(used)
-            waiting.append((used, ruleset.vocabulary.definitions[used]))
     return sorted(found.values(), key=lambda x: (x.analyte, x.expression))
 
 

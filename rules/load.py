@@ -166,6 +166,17 @@ def names_used(condition: nodes.Condition) -> set[str]:
     return used
 
 
+def reached(conditions: Iterable[nodes.Condition], definitions: Mapping[str, nodes.Condition]) -> list[str]:
+    """The definitions that conditions name, directly or through another, nearest first."""
+    found: dict[str, None] = {}
+    waiting = list(conditions)
+    while waiting:
+        for name in sorted(names_used(waiting.pop(0)) - found.keys()):
+            found[name] = None
+            waiting.append(definitions[name])
+    return list(found)
+
+
 def _check_cycles(sources: Sequence[Source], definitions: Mapping[str, nodes.Condition]) -> None:
     try:
         tuple(TopologicalSorter({n: names_used(c) for n, c in definitions.items()}).static_order())

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "submit": ("worker.verbs.submit", "Store messages from files and put them on the queue."),
     "evaluate": ("worker.verbs.evaluate", "Judge the patients in files, without queue or database."),
     "explain": ("worker.verbs.explain", "Why one rule fired or did not, condition by condition."),
+    "why": ("worker.verbs.why", "Why there was, or was no, alert: from the database."),
     "rules": ("worker.verbs.rules", "List, show, lint and test the rules."),
     "alerts": ("worker.verbs.alerts", "List, show and answer alerts."),
     "quarantine": ("worker.verbs.quarantine", "What could not be understood."),

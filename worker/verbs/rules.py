@@ -17,6 +17,7 @@ from rules.cases import Failure as CaseFailure
 from rules.cases import case_count, run_cases
 from rules.catalogue import FORMATS, render
 from rules.describe import rule_lines
+from rules.diff import differences
 from rules.lint import Level, lint
 from rules.load import load_ruleset
 from rules.mutate import EQUIVALENT, Jury, mutants
@@ -231,6 +232,24 @@ def catalogue(
         typer.echo(page)
     else:
         out.write_text(page, encoding="utf-8")
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="A", help="A directory of rules; '-' is the library.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+) -> None:
+    """What changed in meaning from A to B, in words; exit 1 if anything did.
+
+    Example: ferrule rules diff - ./our-rules
+    """
+    before, after = (_loaded(None if str(path) == "-" else path, None) for path in (old, new))
+    lines = list(differences(before, after))
+    for line in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo("nothing changed in meaning")
+    raise typer.Exit(NO if lines else 0)
 
 
 @app.command()
