@@ -1,4 +1,4 @@
-"""What changed in meaning between two sets of rule files, in words: which limits and terms, not which lines."""
+"""What changed in meaning between two sets of rule files, in words: limits and terms, not lines."""
 
 from __future__ import annotations
 
