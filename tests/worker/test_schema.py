@@ -1,0 +1,70 @@
+"""The migrated schema is the one the program works with, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
+
+from tests.services.postgres import Postgres
+from worker.database import make_engine, reading, writing
+from worker.schema import is_current, upgrade
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        yield make_engine(f"sqlite:///{tmp_path}/empty.sqlite3")
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    with postgres.database(template="template0") as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_program(empty: Engine) -> None:
+    upgrade(empty)
+    with reading(empty) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_upgrading_twice_does_nothing_twice(empty: Engine) -> None:
+    assert not is_current(empty)
+    upgrade(empty)
+    upgrade(empty)
+    assert is_current(empty)
+
+
+@pytest.mark.parametrize("engine_of", ["migrated", "declared"])
+def test_the_partial_unique_indexes_hold_in_the_database_itself(empty: Engine, engine_of: str) -> None:
+    if engine_of == "migrated":
+        upgrade(empty)
+    else:
+        SQLModel.metadata.create_all(empty)
+    found = {
+        index["name"]: index
+        for table in ("alert", "message", "patient_link")
+        for index in inspect(empty).get_indexes(table)
+    }
+    for name in ("alert_one_open_episode", "uq_message_event_id", "uq_patient_link_open"):
+        assert found[name]["unique"]
+        assert any("where" in option for option in found[name].get("dialect_options", {}))
+
+
+def test_one_event_id_cannot_be_two_messages_even_past_the_program(empty: Engine) -> None:
+    upgrade(empty)
+    row = (
+        "insert into message (source, message_id, sha256, format, raw, state, due_at, attempts, lease,"
+        " received_at) values ('s', '1', :sha, 'event', 'x', 'pending', '2026-01-01', 0, 0, '2026-01-01')"
+    )
+    with writing(empty) as connection:
+        connection.execute(text(row), {"sha": "a"})
+    with pytest.raises(IntegrityError), writing(empty) as connection:
+        connection.execute(text(row), {"sha": "b"})
