@@ -6,7 +6,7 @@ would settle; holds, precedence and words are `rules.judging`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -69,6 +69,11 @@ class Evaluator:
     def answer(self, condition: nodes.Condition) -> Answer:
         """The answer of a condition."""
         return _MEANING[type(condition)](self, condition)
+
+    def with_words(self, vocabulary: Vocabulary, changed: Container[str]) -> Evaluator:
+        """One that reads the same facts in other words, and remembers the definitions that did not change."""
+        kept = {name: answer for name, answer in self._answered.items() if name not in changed}
+        return Evaluator(self.view, vocabulary, kept)
 
     # ── between conditions ───────────────────────────────────────────────────────────────────────────
 

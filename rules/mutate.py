@@ -31,12 +31,17 @@ _PATTERN = {Truth.TRUE: "fires", Truth.FALSE: "silent", Truth.UNKNOWN: "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change, by a name that stays when the library grows; `rules` and `definitions` could notice it."""
+    """One change, by a name that stays when the library grows.
+
+    The cases of `rules` and `definitions` are asked whether they notice; `changed` are the definitions that
+    may mean something else now, directly or through another.
+    """
 
     name: str
     rules: tuple[Rule, ...]
     vocabulary: Vocabulary
     definitions: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,8 @@ def mutants(ruleset: Ruleset) -> Iterator[Mutant]:
 def _mutants(ruleset: Ruleset) -> Iterator[Mutant]:
     for rule in ruleset.rules.values():
         yield from _of_rule(rule, ruleset.vocabulary)
-    using = _users(ruleset)
-    for name, condition in ruleset.vocabulary.definitions.items():
-        for change in changes(condition):
-            definitions = {**ruleset.vocabulary.definitions, name: change.node}
-            vocabulary = replace(ruleset.vocabulary, definitions=definitions)
-            label = f"definition {name}: {change.where}: {change.what}"
-            yield Mutant(label, using[name], vocabulary, frozenset({name}))
+    for name in ruleset.vocabulary.definitions:
+        yield from _of_definition(name, ruleset)
     for table in ruleset.vocabulary.tables.values():
         yield from _of_table(table, ruleset)
 
@@ -93,19 +93,28 @@ def _of_rule(rule: Rule, vocabulary: Vocabulary) -> Iterator[Mutant]:
                 yield Mutant(f"{rule.id}: severity: {change.where}: {change.what}", (mutated,), vocabulary)
 
 
+def _of_definition(name: str, ruleset: Ruleset) -> Iterator[Mutant]:
+    vocabulary = ruleset.vocabulary
+    changed = _changed_with(frozenset({name}), vocabulary.definitions)
+    using = tuple(r for r in ruleset.rules.values() if changed & _named(r))
+    for change in changes(vocabulary.definitions[name]):
+        mutated = replace(vocabulary, definitions={**vocabulary.definitions, name: change.node})
+        label = f"definition {name}: {change.where}: {change.what}"
+        yield Mutant(label, using, mutated, frozenset({name}), changed)
+
+
 def _of_table(table: Table, ruleset: Ruleset) -> Iterator[Mutant]:
-    definitions = ruleset.vocabulary.definitions
-    direct = frozenset(n for n, c in definitions.items() if table.name in _tables_used(c))
-    concerned = tuple(
+    vocabulary = ruleset.vocabulary
+    direct = frozenset(n for n, c in vocabulary.definitions.items() if table.name in _tables_used(c))
+    changed = _changed_with(direct, vocabulary.definitions)
+    using = tuple(
         rule
         for rule in ruleset.rules.values()
-        if direct & _reached(rule.conditions, definitions)
-        or any(table.name in _tables_used(c) for c in rule.conditions)
+        if changed & _named(rule) or any(table.name in _tables_used(c) for c in rule.conditions)
     )
     for rows, what in _rows_changed(table.rows):
-        tables = {**ruleset.vocabulary.tables, table.name: replace(table, rows=rows)}
-        vocabulary = replace(ruleset.vocabulary, tables=tables)
-        yield Mutant(f"table {table.name}: {what}", concerned, vocabulary, direct)
+        mutated = replace(vocabulary, tables={**vocabulary.tables, table.name: replace(table, rows=rows)})
+        yield Mutant(f"table {table.name}: {what}", using, mutated, direct, changed)
 
 
 def _rows_changed(rows: tuple[Row, ...]) -> Iterator[tuple[tuple[Row, ...], str]]:
@@ -121,47 +130,47 @@ def _tables_used(condition: Condition) -> set[str]:
     return {test.table for test in tests if isinstance(test, BeyondTable)}
 
 
-def _users(ruleset: Ruleset) -> Mapping[str, tuple[Rule, ...]]:
-    """The rules that name each definition, directly or through another."""
-    definitions = ruleset.vocabulary.definitions
-    return {
-        name: tuple(r for r in ruleset.rules.values() if name in _reached(r.conditions, definitions))
-        for name in definitions
-    }
+def _changed_with(names: frozenset[str], definitions: Mapping[str, Condition]) -> frozenset[str]:
+    """The definitions named, and all that name one of them, directly or through another."""
+    found = set(names)
+    while more := {n for n, c in definitions.items() if n not in found and found & names_used(c)}:
+        found |= more
+    return frozenset(found)
 
 
-def _reached(conditions: tuple[Condition, ...], definitions: Mapping[str, Condition]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(conditions)
-    while waiting:
-        for name in names_used(waiting.pop()) - found:
-            found.add(name)
-            waiting.append(definitions[name])
-    return found
+def _named(rule: Rule) -> set[str]:
+    """The definitions a rule names itself."""
+    return set().union(*(names_used(c) for c in rule.conditions))
 
 
 class Jury:
     """The cases of a ruleset, their histories read once, ready to be put to any mutant."""
 
     def __init__(self, ruleset: Ruleset) -> None:
+        def reader(given: str) -> Evaluator:
+            return Evaluator(View(*case_facts(given)), ruleset.vocabulary)
+
         self._of_rule = {
-            rule.id: [(case, View(*case_facts(case.given))) for case in rule.cases]
-            for rule in ruleset.rules.values()
+            rule.id: [(case, reader(case.given)) for case in rule.cases] for rule in ruleset.rules.values()
         }
-        self._of_definition = [(case, View(*case_facts(case.given))) for case in ruleset.definition_cases]
+        self._of_definition = [(case, reader(case.given)) for case in ruleset.definition_cases]
+        for case, read in self._of_definition:
+            read.answer(
+                Ref(case.definition, case.definition)
+            )  # now it knows the definitions that this one names
         excused = read_library(EQUIVALENT) or {}
         self._equivalent: dict[str, str] = {str(k): str(v) for k, v in excused.items()}
 
     def verdict(self, mutant: Mutant) -> Verdict:
         """Whether any case of the definitions or rules concerned comes out otherwise than expected."""
         killed = any(
-            _definition_notices(case, view, mutant.vocabulary)
-            for case, view in self._of_definition
+            _definition_notices(case, _reading(reader, mutant))
+            for case, reader in self._of_definition
             if case.definition in mutant.definitions
         ) or any(
-            _rule_notices(case, view, rule, mutant.vocabulary)
+            _rule_notices(case, rule, _reading(reader, mutant))
             for rule in mutant.rules
-            for case, view in self._of_rule[rule.id]
+            for case, reader in self._of_rule[rule.id]
         )
         return Verdict(mutant.name, killed, "" if killed else self._equivalent.get(mutant.name, ""))
 
@@ -171,14 +180,19 @@ class Jury:
         return sorted(set(self._equivalent) - needed)
 
 
-def _definition_notices(case: DefinitionCase, view: View, vocabulary: Vocabulary) -> bool:
-    answer = Evaluator(view, vocabulary).answer(Ref(case.definition, case.definition))
-    return answer.truth.value != case.expect
+def _reading(reader: Evaluator, mutant: Mutant) -> Evaluator:
+    """The case read in the mutant's words; a rule's own mutant leaves the words as they are."""
+    if mutant.vocabulary is reader.vocabulary:
+        return reader
+    return reader.with_words(mutant.vocabulary, mutant.changed)
 
 
-def _rule_notices(case: Case, view: View, rule: Rule, vocabulary: Vocabulary) -> bool:
+def _definition_notices(case: DefinitionCase, evaluator: Evaluator) -> bool:
+    return evaluator.answer(Ref(case.definition, case.definition)).truth.value != case.expect
+
+
+def _rule_notices(case: Case, rule: Rule, evaluator: Evaluator) -> bool:
     """Judges the rule alone: precedence is no part of a mutant, so `covered` is as good as `fires`."""
-    evaluator = Evaluator(view, vocabulary)
     answer = evaluator.answer(rule.when)
     came = _PATTERN[answer.truth]
     if came == "fires" and rule.hold and evaluator.answer(rule.hold).truth is Truth.TRUE:
