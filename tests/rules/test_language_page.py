@@ -1,0 +1,43 @@
+"""The manual of the language does not lie: every example on it is a condition."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from rules.building import Known, unknown_names
+from rules.case_facts import case_facts
+from rules.load import load_ruleset
+from rules.naming import in_place
+from rules.syntax import parse_leaf, parse_selection
+
+PAGE = (files("rules") / "LANGUAGE.md").read_text(encoding="utf-8")
+VOCABULARY = load_ruleset().vocabulary
+PEAK = {"peak_hemoglobin": parse_selection("highest hemoglobin 0<..30 d before hemoglobin")}
+
+
+def _examples() -> list[str]:
+    tables = PAGE.split("## What a condition may say")[1].split("## Joining")[0]
+    last_cells = [re.split(r"(?<!\\)\|", line)[-2] for line in tables.splitlines() if line.startswith("|")]
+    return [text.replace("\\|", "|") for cell in last_cells for text in re.findall(r"`([^`]+)`", cell)]
+
+
+@pytest.mark.parametrize("text", _examples())
+def test_every_example_of_the_page_is_a_condition_of_known_names(text: str) -> None:
+    known = Known(frozenset(VOCABULARY.definitions), PEAK, frozenset(VOCABULARY.tables))
+    assert list(unknown_names(in_place(parse_leaf(text), PEAK), known)) == []
+
+
+def test_the_page_has_an_example_for_each_line() -> None:
+    assert len(_examples()) >= 30
+
+
+def test_the_case_lines_of_the_page_are_read() -> None:
+    block = PAGE.split("## Cases")[1]
+    lines = [
+        re.sub(r"\s{4,}\(.*", "", line.strip()) for line in block.splitlines() if line.startswith("    ")
+    ]
+    history, _ = case_facts("\n".join(line.replace("until 2026-02-01", "until 2026-02-01") for line in lines))
+    assert (len(history.results), len(history.records), len(history.pregnancy)) == (3, 2, 1)
