@@ -18,7 +18,7 @@ from rules.ruleset import Ruleset
 from worker import records
 from worker.records import Stored
 from worker.web import words
-from worker.web.chart import Chart, chart, result_text
+from worker.web.chart import Chart, chart
 from worker.web.deadlines import answer_by
 from worker.web.evidence import Shown, absent_in, concept_words, on_record_in, results_in
 from worker.web.explanation import Branch, branch
@@ -27,6 +27,7 @@ from worker.web.people import PatientWords, patient_words
 from worker.web.scope import Scope
 from worker.web.tabs import Tab, tab_of
 from worker.web.timeline import HistoryLine, steps_of, timeline
+from worker.web.versions import result_text
 from worker.web.what_next import expected_of, what_next
 
 FORMS = (Step.ACKNOWLEDGE, Step.DISMISS, Step.SNOOZE, Step.REASSIGN, Step.RESOLVE, Step.REOPEN)

@@ -13,21 +13,19 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rules.courses import current_records, taken
-from rules.facts import Comparator, History, Record, RecordKind, Result, Status
-from rules.history import version_order
+from rules.facts import Comparator, History, Result
 from rules.measuring import to_canonical
 from rules.units import unit_of
 from worker.web import words
-from worker.web.evidence import Shown, analyte_name, unit_text, value_text
+from worker.web.evidence import Shown, analyte_name, unit_text
 from worker.web.limits import Held, shortest
+from worker.web.treatments import Bar, treatments
+from worker.web.versions import Version, result_text, versions_by_analyte
 
 BESIDE = ("hemoglobin", "ferritin", "b12", "mcv")
 """Shown beside the alert's own analytes when there is something to see."""
 MOST_PANELS = 5
 MOST_POINTS = 200
-MOST_BARS = 6
-GONE = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 SHORTEST_SPAN = timedelta(days=14)
 
 
@@ -66,16 +64,6 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A treatment on record."""
-
-    label: str
-    start: datetime
-    end: datetime
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class TableLine:
     """One line of the table that says all the chart shows."""
 
@@ -102,20 +90,11 @@ class Chart:
         return any(point.gone for panel in self.panels for point in panel.points)
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a result: the one that counts, or one that no longer does, and why."""
-
-    result: Result
-    gone: bool
-    note: str
-
-
 def chart(
     history: History, evidence: Sequence[Shown], held: Mapping[str, Held], now: datetime, zone: ZoneInfo
 ) -> Chart:
     """The chart of an alert: its own analytes first, then those usually read beside them."""
-    by_analyte = _versions(history.results)
+    by_analyte = versions_by_analyte(history.results)
     decisive = frozenset(shown.key for shown in evidence)
     limits = {key: h for key, h in held.items() if h.crossed or key in decisive}
     own = list(dict.fromkeys(shown.analyte for shown in evidence))
@@ -124,53 +103,8 @@ def chart(
         :MOST_PANELS
     ]
     shown = [v for a in wanted for v in by_analyte.get(a, ())]
-    bars = _bars(history.records, now, zone)
+    bars = treatments(history.records, now, zone)
     return Chart(panels, bars, _table(shown, zone), _data(panels, bars, now))
-
-
-def _versions(results: Sequence[Result]) -> dict[str, list[Version]]:
-    """Every version worth showing, by analyte, oldest specimen first."""
-    by_key: dict[str, list[Result]] = {}
-    for result in results:
-        if result.analyte is not None and result.effective_at is not None:
-            by_key.setdefault(result.key, []).append(result)
-    found: dict[str, list[Version]] = {}
-    for versions in by_key.values():
-        for version in _told_apart(sorted(versions, key=version_order)):
-            found.setdefault(version.result.analyte or "", []).append(version)
-    for listed in found.values():
-        listed.sort(key=lambda v: (v.result.effective_at or v.result.known_at, not v.gone, v.result.key))
-    return found
-
-
-def _told_apart(versions: Sequence[Result]) -> list[Version]:
-    """The newest version, and each older one that said something else."""
-    newest = versions[-1]
-    taken_back = newest.status in GONE
-    kept = (
-        [Version(newest, taken_back, _note(newest))]
-        if newest.quantity or newest.coded or newest.problem
-        else []
-    )
-    instead = f"{newest.status.value}" if taken_back else f"corrected to {result_text(newest)}"
-    older = {result_text(r): r for r in versions[:-1] if result_text(r) != result_text(newest) or taken_back}
-    return [*(Version(r, True, instead) for r in older.values() if r.quantity or r.coded), *kept]
-
-
-def _note(result: Result) -> str:
-    if result.status in GONE:
-        return result.status.value
-    if result.problem is not None:
-        return f"not used: {result.problem.value.replace('-', ' ')}"
-    return ", ".join((*([result.status.value] if result.status is Status.CORRECTED else []), *result.notes))
-
-
-def result_text(result: Result) -> str:
-    """The value as the laboratory reported it, sign and unit included."""
-    if result.quantity is not None:
-        unit = result.reported_unit or result.quantity.unit
-        return value_text(result.quantity.comparator, f"{result.quantity.value:f}", unit)
-    return result.coded.value if result.coded else f"{result.reported_value} {result.reported_unit}".strip()
 
 
 def _panel(
@@ -264,23 +198,6 @@ def _range(result: Result) -> str:
     if high is not None:
         return f"up to {high:f}"
     return f"from {low:f}" if low is not None else ""
-
-
-def _bars(records: Sequence[Record], now: datetime, zone: ZoneInfo) -> tuple[Bar, ...]:
-    medications = [r for r in current_records(records, now) if r.kind is RecordKind.MEDICATION]
-    bars = [bar for r in medications if (bar := _bar(r, now, zone)) is not None]
-    return tuple(sorted(bars, key=lambda bar: (bar.start, bar.label))[-MOST_BARS:])
-
-
-def _bar(record: Record, now: datetime, zone: ZoneInfo) -> Bar | None:
-    span = taken(record, now)
-    if span is None or span.first is None:
-        return None
-    end = span.last or span.first
-    first, last = words.full_day(span.first, zone), words.full_day(end, zone)
-    said = f"from {first}, still taken" if end == now else first if first == last else f"{first} to {last}"
-    route = f" ({record.route})" if record.route else ""
-    return Bar(f"{record.name or record.code}{route}", span.first, end, said)
 
 
 def _data(panels: Sequence[Panel], bars: Sequence[Bar], now: datetime) -> dict[str, Any]:
