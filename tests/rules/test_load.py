@@ -69,6 +69,44 @@ def test_b100_definitions_in_a_circle_are_refused(tmp_path: Path) -> None:
         load_ruleset(tmp_path)
 
 
+def test_b100_definitions_in_a_circle_through_two_files_are_refused_by_one_of_them(tmp_path: Path) -> None:
+    write_rule(tmp_path, "one")
+    (tmp_path / "definitions.yaml").write_text("definitions:\n  one: {says: One, when: two}\n")
+    (tmp_path / "definitions-more.yaml").write_text("definitions:\n  two: {says: Two, when: one}\n")
+    with pytest.raises(BadFile, match=r"definitions(-more)?\.yaml:2: .*circle"):
+        load_ruleset(tmp_path)
+
+
+def test_definitions_may_stand_in_several_files_and_name_each_other(tmp_path: Path) -> None:
+    write_rule(tmp_path, "one")
+    (tmp_path / "definitions.yaml").write_text("definitions:\n  one: {says: One, when: two}\n")
+    (tmp_path / "definitions-more.yaml").write_text(
+        "definitions:\n  two:\n    says: Two\n    when: ferritin < 30 ug/L\n"
+        "    cases:\n      - {given: now ferritin 9 ug/L, expect: 'true'}\n"
+    )
+    loaded = load_ruleset(tmp_path)
+    assert set(loaded.vocabulary.definitions) == {"one", "two"}
+    assert [(c.definition, c.file, c.line) for c in loaded.definition_cases] == [
+        ("two", "definitions-more.yaml", 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "definitions:\n  one: {says: One, when: pregnant}\n",
+        "selections:\n  one: {says: One, select: b12}\n",
+        "tables:\n  one: {analyte: b12, says: One, rows: [{limit: 5 ug/L, source: seed}]}\n",
+    ],
+)
+def test_a_name_stands_in_one_definitions_file(tmp_path: Path, text: str) -> None:
+    write_rule(tmp_path)
+    (tmp_path / "definitions.yaml").write_text(text)
+    (tmp_path / "definitions-more.yaml").write_text(text)
+    with pytest.raises(BadFile, match=r"definitions\.yaml:2: 'one' stands already in definitions-more\.yaml"):
+        load_ruleset(tmp_path)
+
+
 def test_b100_rules_that_yield_in_a_circle_are_refused(tmp_path: Path) -> None:
     write_rule(tmp_path, more="yields_to: [made-up-rule]\n")
     with pytest.raises(BadFile, match="circle"):

@@ -1,0 +1,95 @@
+"""No small wrong turn of a rule goes unnoticed by the cases that stand beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rules.load import load_ruleset
+from rules.mutate import Jury, Verdict, mutants
+from rules.ruleset import Ruleset
+from tests.rules.rule_files import write_rule
+
+BELOW = "2026-03-01  ferritin 29 ug/L"
+AT = "2026-03-01  ferritin 30 ug/L"
+LAST_DAY = "-90d  ferritin 9 ug/L"
+TOO_OLD = "-91d  ferritin 9 ug/L"
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> list[Verdict]:
+    """Every mutant of the library, put to the library's cases once."""
+    library = load_ruleset()
+    jury = Jury(library)
+    return [jury.verdict(mutant) for mutant in mutants(library)]
+
+
+def test_no_mutant_of_the_library_survives_its_cases(verdicts: list[Verdict]) -> None:
+    assert [v.mutant for v in verdicts if v.survived] == []
+
+
+def test_every_mutant_has_a_name_of_its_own(verdicts: list[Verdict]) -> None:
+    assert len({v.mutant for v in verdicts}) == len(verdicts)
+
+
+def test_every_excuse_of_the_library_is_needed(verdicts: list[Verdict]) -> None:
+    jury = Jury(load_ruleset())
+    assert jury.stale(verdicts) == []
+    excused = sorted(v.mutant for v in verdicts if v.equivalent)
+    assert jury.stale([]) == excused != []
+
+
+def test_every_rule_definition_and_table_has_mutants(verdicts: list[Verdict]) -> None:
+    library = load_ruleset()
+    owners = {v.mutant.split(": ")[0] for v in verdicts}
+    words = library.vocabulary
+    tables, definitions = {f"table {t}" for t in words.tables}, {f"definition {d}" for d in words.definitions}
+    assert owners == {*library.rules, *tables, *definitions}
+
+
+def _one_rule(folder: Path, fires: list[str], others: dict[str, str]) -> Ruleset:
+    """A rule on ferritin below 30 within 90 d, with these cases and no others."""
+    loaded = load_ruleset(write_rule(folder, "ferritin < 30 ug/L within 90 d"))
+    rule = loaded.rules["made-up-rule"]
+    plain = rule.cases[0]
+    cases = [replace(plain, given=given, expect="fires") for given in fires]
+    cases += [replace(plain, given=given, expect=expect) for given, expect in others.items()]
+    return replace(loaded, rules={rule.id: replace(rule, cases=tuple(cases))})
+
+
+def _survivors(ruleset: Ruleset) -> list[str]:
+    jury = Jury(ruleset)
+    judged = (jury.verdict(m) for m in mutants(ruleset) if m.name.startswith("made-up-rule"))
+    return [v.mutant.rpartition(": ")[2] for v in judged if v.survived]
+
+
+def test_cases_on_both_sides_of_limit_and_window_leave_no_survivor(tmp_path: Path) -> None:
+    ruleset = _one_rule(tmp_path, [BELOW, LAST_DAY], {AT: "silent", TOO_OLD: "unknown"})
+    assert _survivors(ruleset) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "survivors"),
+    [
+        (BELOW, ["30 → 29 ug/L"]),
+        (AT, ["< → <=", "30 → 31 ug/L"]),
+        (LAST_DAY, ["within 90 d → 89 d"]),
+        (TOO_OLD, ["within 90 d → 91 d"]),
+    ],
+)
+def test_without_one_of_the_cases_just_what_it_pinned_survives(
+    tmp_path: Path, missing: str, survivors: list[str]
+) -> None:
+    fires = [given for given in (BELOW, LAST_DAY) if given != missing]
+    others = {given: said for given, said in {AT: "silent", TOO_OLD: "unknown"}.items() if given != missing}
+    assert _survivors(_one_rule(tmp_path, fires, others)) == survivors
+
+
+def test_without_its_cases_a_definition_is_pinned_by_rules_alone_and_mutants_survive() -> None:
+    library = load_ruleset()
+    bare = replace(library, definition_cases=())
+    jury = Jury(bare)
+    of_one = [m for m in mutants(bare) if m.name.startswith("definition b12_low_total_in_pregnancy: ")]
+    assert any(jury.verdict(m).survived for m in of_one)
