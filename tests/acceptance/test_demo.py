@@ -9,8 +9,16 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
+from worker.accepting import Inbound, accept
+from worker.database import make_engine, reading
 from worker.demo.day import make_day
+from worker.demo.stage import MARK
+from worker.schema import upgrade
+from worker.settings import read_settings
+from worker.tables import MESSAGE
+from worker.up import alone
 
 DEMO_SECONDS = 280
 
@@ -133,12 +141,32 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     assert address in refused.stderr
 
 
+def test_a_demo_does_not_clear_a_place_where_ferrule_runs(tmp_path):
+    settings = read_settings({"FERRULE_DATA_DIR": str(tmp_path)})
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / MARK).write_text("an earlier demo was here")
+    (tmp_path / "ferrule.sqlite3").write_bytes(b"in use")
+
+    with alone(settings):
+        listen = f"127.0.0.1:{free_port()}"
+        refused = ferrule("demo", FERRULE_DATA_DIR=str(tmp_path), FERRULE_HTTP_LISTEN=listen)
+
+    assert refused.returncode != 0
+    assert "FERRULE_DATA_DIR" in refused.stderr
+    assert (tmp_path / "ferrule.sqlite3").exists()
+
+
 def test_somebody_elses_record_is_never_removed(tmp_path):
-    (tmp_path / "ferrule.sqlite3").write_bytes(b"a site's own record")
+    engine = make_engine(f"sqlite:///{tmp_path / 'ferrule.sqlite3'}")
+    upgrade(engine)
+    accept(engine, [Inbound("urn:lab:north", "1", "event", b"{}")])
     listen = f"127.0.0.1:{free_port()}"
 
-    refused = ferrule("demo", FERRULE_DATA_DIR=str(tmp_path), FERRULE_HTTP_LISTEN=listen)
+    # The second one would find the mark of the first, had it left one.
+    for _ in range(2):
+        refused = ferrule("demo", FERRULE_DATA_DIR=str(tmp_path), FERRULE_HTTP_LISTEN=listen)
+        assert refused.returncode == 2
+        assert "FERRULE_DATA_DIR" in refused.stderr
 
-    assert refused.returncode == 2
-    assert "FERRULE_DATA_DIR" in refused.stderr
-    assert (tmp_path / "ferrule.sqlite3").read_bytes() == b"a site's own record"
+    with reading(engine) as connection:
+        assert connection.execute(select(MESSAGE.c.message_id)).scalars().all() == ["1"]

@@ -26,17 +26,19 @@ from worker.demo.watching import Watcher
 from worker.schema import upgrade
 from worker.settings import Settings
 from worker.tokens import Role, create
+from worker.up import alone
 
 
 def play(settings: Settings, console: Console) -> None:
     """The whole demo; returns when it has ended. Raises Failure."""
     refuse_a_taken_port(settings.http_listen)
-    directory = clear_old_demo(settings)
-    day = make_day(settings.demo_seed, clock.now().replace(microsecond=0))
-    _write(day, directory)
+    with alone(settings):
+        directory = clear_old_demo(settings)
     engine = make_engine(settings.database)
     upgrade(engine)
-    log_in = set_stage(engine)
+    log_in = set_stage(engine, directory)
+    day = make_day(settings.demo_seed, clock.now().replace(microsecond=0))
+    _write(day, directory)
     console.print(f"A made-up day of {len(day.sendings)} messages (seed {day.seed}); Ferrule starts …")
     mail = directory / "mail"
     with mailbox(mail) as smtp_url, running(settings, directory, _environment(smtp_url)) as child:

@@ -22,7 +22,7 @@ from worker.tables import MESSAGE
 
 TOGETHER = 12
 MOST_AHEAD = 24
-"""As a laboratory does, the demo sends at the pace of the day: a flood would be taken by the poller as well."""
+"""It sends no faster than is judged: of a flood the poller would take a part, and the queue is to be seen."""
 
 PACE_SECONDS = 0.05
 LOOK_SECONDS = 0.25

@@ -32,17 +32,12 @@ class LogIn:
 
 
 def clear_old_demo(settings: Settings) -> Path:
-    """An empty DATA_DIR for this run: an earlier demo's record is removed, no other one. Raises Failure."""
+    """The directory of this run, DATA_DIR/demo: an earlier demo's record is removed, no other one."""
     directory = settings.data_dir.absolute()
-    mark = directory / "demo" / MARK
-    database = directory / "ferrule.sqlite3"
-    if database.exists() and not mark.exists() and settings.database_url is None:
-        raise Failure(f"{directory} holds a record that no demo made; set FERRULE_DATA_DIR to another place")
-    if mark.exists():
+    if (directory / "demo" / MARK).exists():
         _remove_record(directory)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text("made by `ferrule demo`; the next demo removes the record beside it\n")
-    return mark.parent
+    (directory / "demo").mkdir(parents=True, exist_ok=True)
+    return directory / "demo"
 
 
 def _remove_record(directory: Path) -> None:
@@ -53,22 +48,25 @@ def _remove_record(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def set_stage(engine: Engine) -> LogIn:
-    """Enter the clinicians and the account into an upgraded, empty database. Raises Failure."""
+def set_stage(engine: Engine, directory: Path) -> LogIn:
+    """Enter the clinicians and the account into an upgraded database. Raises Failure unless it is empty."""
     log_in = LogIn(USERNAME, secrets.token_urlsafe(9))
     with writing(engine) as connection:
         if connection.execute(select(func.count()).select_from(MESSAGE)).scalar_one():
-            raise Failure("the database holds messages already; give the demo an empty one")
+            raise Failure("this record is not a demo's: give the demo an empty place with FERRULE_DATA_DIR")
         _enter_clinicians(connection)
         _enter_account(connection, log_in)
+    (directory / MARK).write_text("made by `ferrule demo`; the next demo removes the record beside it\n")
     return log_in
 
 
 def _enter_clinicians(connection: Connection) -> None:
     people = [{"system": NPI_SYSTEM, "ident": c.id, "name": c.name, "email": c.email} for c in CLINICIANS]
+    connection.execute(RECIPIENT.delete().where(RECIPIENT.c.ident.in_([c.id for c in CLINICIANS])))
     connection.execute(RECIPIENT.insert(), people)
     # The first one also looks after what reaches nobody else.
     member = {"pool": UNADDRESSED.id, "system": NPI_SYSTEM, "ident": CLINICIANS[0].id}
+    connection.execute(POOL_MEMBER.delete().where(POOL_MEMBER.c.ident == CLINICIANS[0].id))
     connection.execute(POOL_MEMBER.insert(), member)
 
 
@@ -83,4 +81,5 @@ def _enter_account(connection: Connection, log_in: LogIn) -> None:
         "active": True,
         "created_at": db_now(connection),
     }
+    connection.execute(ACCOUNT.delete().where(ACCOUNT.c.username == log_in.username))
     connection.execute(ACCOUNT.insert(), account)
