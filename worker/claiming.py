@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 
 from worker.database import db_now
 from worker.quarantine import Aside, set_aside
@@ -76,16 +76,16 @@ def give_back(connection: Connection, claimed: Claimed, *, blameless: bool) -> N
 
 def finish(connection: Connection, claimed: Sequence[Claimed], now: datetime) -> set[int]:
     """Mark them judged; the ids whose lease was still ours. The others are somebody else's by now."""
-    done = set()
-    for message in claimed:
-        ours = (MESSAGE.c.id == message.id) & (MESSAGE.c.lease == message.lease)
-        values = {"state": "judged", "finished_at": now}
-        written = connection.execute(
-            MESSAGE.update().where(ours, MESSAGE.c.state == "pending").values(**values)
-        )
-        if written.rowcount == 1:
-            done.add(message.id)
-    return done
+    if not claimed:
+        return set()
+    leases = tuple_(MESSAGE.c.id, MESSAGE.c.lease).in_([(message.id, message.lease) for message in claimed])
+    judged = (
+        MESSAGE.update()
+        .where(leases, MESSAGE.c.state == "pending")
+        .values(state="judged", finished_at=now)
+        .returning(MESSAGE.c.id)
+    )
+    return set(connection.execute(judged).scalars())
 
 
 def _claim(connection: Connection, which: ColumnElement[bool], terms: Terms, now: datetime) -> list[Claimed]:
