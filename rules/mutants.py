@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from rules import nodes
-from rules.facts import Coded, Sex
+from rules.facts import Coded, RecordKind, Sex
 from rules.limits import Row
 
 _NEIGHBOR = {
@@ -30,6 +30,7 @@ _OTHER_CODED = {
 _OTHER_SEX = {Sex.MALE: Sex.FEMALE, Sex.FEMALE: Sex.MALE}
 _JOINED = {nodes.All: "all", nodes.Any: "any", nodes.NoneOf: "none", nodes.AtLeast: "at least"}
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ def _times(node: nodes.TimesUpperLimit) -> Iterator[Change]:
 
 def _window(node: nodes.Window) -> Iterator[Change]:
     if node.within is not None:
-        for step in (-_DAY, _DAY):
+        small = _HOUR if node.within < 3 * _DAY else _DAY
+        for step in (-small, small):
             yield Change(
                 replace(node, within=node.within + step),
                 f"within {_said(node.within)} → {_said(node.within + step)}",
@@ -155,10 +157,18 @@ def _span(node: nodes.Span) -> Iterator[Change]:
                 yield Change(
                     replace(node, **{name: end + step}), f"{name} end {_said(end)} → {_said(end + step)}"
                 )
+            flipped: dict[str, Any] = {f"{name}_open": not getattr(node, f"{name}_open")}
+            yield Change(replace(node, **flipped), f"{name} end opened or closed")
+
+
+def _record_point(node: nodes.RecordPoint) -> Iterator[Change]:
+    if node.kind is RecordKind.MEDICATION:
+        other = nodes.Edge.LAST if node.edge is nodes.Edge.START else nodes.Edge.START
+        yield Change(replace(node, edge=other), f"{node.edge.value} → {other.value}")
 
 
 def _said(duration: timedelta) -> str:
-    hours = duration // timedelta(hours=1)
+    hours = duration // _HOUR
     return f"{hours // 24} d" if hours % 24 == 0 else f"{hours} h"
 
 
@@ -226,6 +236,7 @@ _OWN: Mapping[type, Callable[[Any], Iterator[Change]]] = {
     nodes.Window: _window,
     nodes.Anchor: _anchor,
     nodes.Span: _span,
+    nodes.RecordPoint: _record_point,
     nodes.Age: _age,
     nodes.Gestation: _gestation,
     nodes.Is: _coded,
