@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.case_facts import BadCase, case_facts
 from rules.evaluate import Evaluator
 from rules.explain import tree_lines
 from rules.findings import RuleJudgment
 from rules.history import View
+from rules.load import resting_on
 from rules.nodes import Ref
 from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
@@ -18,26 +19,41 @@ from rules.truth import Truth
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A case that came out otherwise: where it stands, what was expected and what came, and the tree."""
+    """A case that came out otherwise: where it stands, what was expected and what came, and the tree.
+
+    `moved` is a case of the library that a site's own change concerns: said, and no failure.
+    """
 
     rule: str
     case: str
     where: str
     said: str
     tree: tuple[str, ...] = ()
+    moved: bool = False
 
 
 def run_cases(ruleset: Ruleset) -> Iterator[Failure | None]:
-    """One answer for each case of each rule and definition: None where it held."""
+    """One answer for each case of each rule and definition, and of the site: None where it held."""
+    changed = {change.place for change in ruleset.site_changes}
+    definitions = ruleset.vocabulary.definitions
     for rule in ruleset.rules.values():
+        concerned = bool(changed & ({rule.id} | resting_on(rule.conditions, definitions)))
         for case in rule.cases:
-            yield _run(ruleset, rule, case)
+            yield _marked(_run(ruleset, rule, case, rule.file), concerned)
     for example in ruleset.definition_cases:
-        yield _run_definition(ruleset, example)
+        meant = (definitions[example.definition],)
+        concerned = bool(changed & ({example.definition} | resting_on(meant, definitions)))
+        yield _marked(_run_definition(ruleset, example), concerned)
+    for own in ruleset.site_cases:
+        yield _run(ruleset, ruleset.rules[own.rule], own.case, own.file)
 
 
-def _run(ruleset: Ruleset, rule: Rule, case: Case) -> Failure | None:
-    where = f"{rule.file}:{case.line}"
+def _marked(failure: Failure | None, moved: bool) -> Failure | None:
+    return failure if failure is None or not moved else replace(failure, moved=True)
+
+
+def _run(ruleset: Ruleset, rule: Rule, case: Case, file: str) -> Failure | None:
+    where = f"{file}:{case.line}"
     try:
         history, as_of = case_facts(case.given)
     except BadCase as error:
@@ -64,8 +80,9 @@ def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
 
 
 def case_count(ruleset: Ruleset) -> int:
-    """How many cases the rules and definitions have together."""
-    return sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases)
+    """How many cases the rules, the definitions and the site have together."""
+    in_rules = sum(len(r.cases) for r in ruleset.rules.values())
+    return in_rules + len(ruleset.definition_cases) + len(ruleset.site_cases)
 
 
 def outcome(judged: RuleJudgment) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import nodes
+from rules.load import resting_on
 from rules.rule import Cased, Rule
 from rules.ruleset import Ruleset
 from rules.words import leaf_words
@@ -67,3 +68,18 @@ def _cased(what: str, cases: Sequence[Cased[object]], ruleset: Ruleset) -> Itera
         if case.when is not None:
             yield "  when"
             yield from condition_lines(case.when, ruleset, 2)
+
+
+def change_lines(ruleset: Ruleset, rule_id: str | None = None) -> Iterator[str]:
+    """What a site has changed, of one rule or of all: from, to, why, and who signed it."""
+    rule = ruleset.rules.get(rule_id or "")
+    names = set(ruleset.vocabulary.definitions) | set(ruleset.vocabulary.tables) | set(ruleset.rules)
+    if rule is not None:
+        names = resting_on(rule.conditions, ruleset.vocabulary.definitions) | {rule.id}
+    changes = [change for change in ruleset.site_changes if change.place in names]
+    yield f"ruleset {ruleset.fingerprint}"
+    if not changes:
+        yield "as in the library: the site changes nothing here"
+    for change in changes:
+        yield f"{change.place}: {change.was} → {change.now}"
+        yield f"  {change.because} ({change.signed})"

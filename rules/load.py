@@ -15,9 +15,6 @@ from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from rules import nodes
 from rules.building import Builder, Known, leaves
@@ -25,9 +22,11 @@ from rules.evaluate import Evaluator, Vocabulary
 from rules.facts import History, Patient
 from rules.findings import RuleStatus
 from rules.history import View
-from rules.rule import DefinitionCase, Rule
+from rules.rule import DefinitionCase, Rule, SiteChange
 from rules.ruleset import Citation, Ruleset
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
+from rules.shaping import shaped
+from rules.site import changed_by_site, site_cases
 from rules.truth import Truth
 from rules.yaml_source import BadFile, Source, read_yaml
 
@@ -35,8 +34,6 @@ DEFINITIONS = "definitions*.yaml"
 SOURCES = "sources.yaml"
 _NOBODY = History(Patient("urn:ferrule:nobody", "nobody"))
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Ruleset:
@@ -52,6 +49,10 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     if not paths:
         raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
     sources = {path.name: read_yaml(path) for path in paths}
+    own = read_yaml(site) if site else None
+    changes: tuple[SiteChange, ...] = ()
+    if own is not None and site is not None:
+        sources, changes = changed_by_site(sources, own, site.parent)
     citations = _citations(_shared(sources, SOURCES)[0])
     shared = _shared(sources, DEFINITIONS)
     vocabulary, known = _vocabulary(shared)
@@ -62,14 +63,15 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     _check_precedence(rules)
     _check_sources(rules, citations)
     _check_silence(rules, vocabulary)
-    signed = _with_site(rules, site) if site else rules
     return Ruleset(
-        signed,
+        _with_statuses(rules, own) if own else rules,
         vocabulary,
         citations,
-        _fingerprint(paths, site),
+        _fingerprint(sources.values(), own),
         files=tuple(sources),
         definition_cases=tuple(_definition_cases(shared)),
+        site_changes=changes,
+        site_cases=site_cases(own, rules) if own else (),
     )
 
 
@@ -79,26 +81,6 @@ def _shared(sources: Mapping[str, Source], pattern: str) -> list[Source]:
         return own
     with as_file(files("rules") / "library" / "questions") as library:
         return [read_yaml(path) for path in sorted(library.glob(pattern))]
-
-
-def shaped(source: Source, shape: type[Shape]) -> Shape:
-    """The file's data in its shape.
-
-    Raises:
-        BadFile: pointing at the first key that does not fit.
-    """
-    try:
-        return shape.model_validate(source.data)
-    except ValidationError as error:
-        worst = max(error.errors(include_url=False), key=lambda e: _fitting(e["loc"]))
-        where = tuple(p for p in worst["loc"] if not (isinstance(p, str) and "Shape" in p))
-        said = ".".join(str(p) for p in where) or "the file"
-        raise source.error(where, f"{said}: {worst['msg']}") from None
-
-
-def _fitting(loc: tuple[str | int, ...]) -> int:
-    """Prefer the deepest error: of a union's branches, the one that came furthest is what was meant."""
-    return len(loc)
 
 
 def _citations(source: Source) -> dict[str, Citation]:
@@ -166,6 +148,12 @@ def names_used(condition: nodes.Condition) -> set[str]:
     return used
 
 
+def tables_used(condition: nodes.Condition) -> set[str]:
+    """The tables that a condition names itself, not through a definition."""
+    tests = (getattr(leaf, "test", None) for leaf in leaves(condition))
+    return {test.table for test in tests if isinstance(test, nodes.BeyondTable)}
+
+
 def reached(conditions: Iterable[nodes.Condition], definitions: Mapping[str, nodes.Condition]) -> list[str]:
     """The definitions that conditions name, directly or through another, nearest first."""
     found: dict[str, None] = {}
@@ -175,6 +163,13 @@ def reached(conditions: Iterable[nodes.Condition], definitions: Mapping[str, nod
             found[name] = None
             waiting.append(definitions[name])
     return list(found)
+
+
+def resting_on(conditions: Sequence[nodes.Condition], definitions: Mapping[str, nodes.Condition]) -> set[str]:
+    """The definitions and tables that conditions rest on, directly or through another."""
+    names = reached(conditions, definitions)
+    tables = (t for c in (*conditions, *(definitions[n] for n in names)) for t in tables_used(c))
+    return {*names, *tables}
 
 
 def _check_cycles(sources: Sequence[Source], definitions: Mapping[str, nodes.Condition]) -> None:
@@ -211,13 +206,12 @@ def _check_precedence(rules: Mapping[str, Rule]) -> None:
         raise BadFile(f"rules yield to each other in a circle: {' → '.join(error.args[1])}") from None
 
 
-def _with_site(rules: Mapping[str, Rule], path: Path) -> dict[str, Rule]:
-    source = read_yaml(path)
-    shape = shaped(source, SiteFileShape)
-    for name in shape.statuses:
+def _with_statuses(rules: Mapping[str, Rule], site: Source) -> dict[str, Rule]:
+    statuses = shaped(site, SiteFileShape).statuses
+    for name in statuses:
         if name not in rules:
-            raise source.error(("statuses", name), f"unknown rule '{name}'; `ferrule rules list` shows them")
-    return {n: replace(r, status=RuleStatus(shape.statuses.get(n, r.status))) for n, r in rules.items()}
+            raise site.error(("statuses", name), f"unknown rule '{name}'; `ferrule rules list` shows them")
+    return {n: replace(r, status=RuleStatus(statuses.get(n, r.status))) for n, r in rules.items()}
 
 
 def _check_sources(rules: Mapping[str, Rule], citations: Mapping[str, Citation]) -> None:
@@ -237,8 +231,9 @@ def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:
             )
 
 
-def _fingerprint(paths: Iterable[Path], site: Path | None) -> str:
+def _fingerprint(sources: Iterable[Source], site: Source | None) -> str:
+    """A hash over all that was read, by the names of the files: another byte, another fingerprint."""
     digest = hashlib.sha256()
-    for path in [*paths, *([site] if site else [])]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for source in [*sources, *([site] if site else [])]:
+        digest.update(source.file.encode() + b"\0" + source.sha256 + b"\0")
     return f"sha256:{digest.hexdigest()}"

@@ -10,16 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from rules.building import leaves
 from rules.case_facts import case_facts
 from rules.evaluate import Evaluator, Vocabulary
 from rules.history import View
 from rules.judging import judge_rule
 from rules.library_files import read_library
 from rules.limits import Row, Table
-from rules.load import names_used
+from rules.load import names_used, tables_used
 from rules.mutants import changes
-from rules.nodes import BeyondTable, Condition, Ref
+from rules.nodes import Condition, Ref
 from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
 from rules.truth import Truth
@@ -105,12 +104,12 @@ def _of_definition(name: str, ruleset: Ruleset) -> Iterator[Mutant]:
 
 def _of_table(table: Table, ruleset: Ruleset) -> Iterator[Mutant]:
     vocabulary = ruleset.vocabulary
-    direct = frozenset(n for n, c in vocabulary.definitions.items() if table.name in _tables_used(c))
+    direct = frozenset(n for n, c in vocabulary.definitions.items() if table.name in tables_used(c))
     changed = _changed_with(direct, vocabulary.definitions)
     using = tuple(
         rule
         for rule in ruleset.rules.values()
-        if changed & _named(rule) or any(table.name in _tables_used(c) for c in rule.conditions)
+        if changed & _named(rule) or any(table.name in tables_used(c) for c in rule.conditions)
     )
     for rows, what in _rows_changed(table.rows):
         mutated = replace(vocabulary, tables={**vocabulary.tables, table.name: replace(table, rows=rows)})
@@ -122,12 +121,6 @@ def _rows_changed(rows: tuple[Row, ...]) -> Iterator[tuple[tuple[Row, ...], str]
         yield (*rows[:index], *rows[index + 1 :]), f"row {index + 1} dropped"
         for change in changes(row):
             yield (*rows[:index], change.node, *rows[index + 1 :]), f"row {index + 1}: {change.what}"
-
-
-def _tables_used(condition: Condition) -> set[str]:
-    """The tables that a condition names itself, not through a definition."""
-    tests = (getattr(leaf, "test", None) for leaf in leaves(condition))
-    return {test.table for test in tests if isinstance(test, BeyondTable)}
 
 
 def _changed_with(names: frozenset[str], definitions: Mapping[str, Condition]) -> frozenset[str]:

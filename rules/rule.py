@@ -55,6 +55,26 @@ class DefinitionCase:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteChange:
+    """What reads otherwise at a site: `place` is a rule, definition or table; signed by name and date."""
+
+    place: str
+    was: str
+    now: str
+    because: str
+    signed: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCase:
+    """A case of the site's own, for the rule it names."""
+
+    rule: str
+    file: str
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of the library. `file` and `line` say where it stands."""
 

@@ -14,7 +14,7 @@ from rules.facts import History
 from rules.findings import Ended, Judgment, RuleJudgment
 from rules.history import View
 from rules.judging import SPEAKING, judge_rule, with_precedence
-from rules.rule import DefinitionCase, Rule
+from rules.rule import DefinitionCase, Rule, SiteCase, SiteChange
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Ruleset:
     version: str = "library"
     files: tuple[str, ...] = field(default=())
     definition_cases: tuple[DefinitionCase, ...] = field(default=())
+    site_changes: tuple[SiteChange, ...] = field(default=())
+    site_cases: tuple[SiteCase, ...] = field(default=())
 
     def judge(self, history: History, as_of: datetime) -> Judgment:
         """What every active, pilot and silent rule says of the history as known at `as_of`."""

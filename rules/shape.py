@@ -183,10 +183,38 @@ class SourceFileShape(_Shape):
     sources: dict[Slug, SourceShape]
 
 
+class SiteChangeShape(_Shape):
+    """One expression of a rule or definition, or one limit of a table, that reads otherwise at this site."""
+
+    in_: Annotated[str, Field(alias="in", description="A rule, a definition or a table.")]
+    from_: Annotated[Expression, Field(alias="from", description="As it stands in the library.")]
+    to: Expression
+    because: Annotated[str, Field(min_length=10, max_length=300)]
+    row: dict[str, str] | None = None
+
+
+class SiteWordingShape(_Shape):
+    """What a rule says at this site."""
+
+    headline: Annotated[str, Field(max_length=140)] | None = None
+    text: Annotated[str, Field(max_length=1200)] | None = None
+    actions: Annotated[list[str], Field(min_length=1, max_length=20)] | None = None
+
+
+class SiteCaseShape(CaseShape):
+    """A case of the site's own, for one rule."""
+
+    rule: Slug
+
+
 class SiteFileShape(_Shape):
-    """A site's own file: who signed it, and which rules run how."""
+    """A site's own file: who signed it, what reads otherwise, which rules run how, and rules of its own."""
 
     site: str
     signed_by: str
     signed_on: date
     statuses: dict[Slug, Literal["draft", "silent", "pilot", "active", "retired"]] = {}
+    changes: list[SiteChangeShape] = []
+    wording: dict[Slug, SiteWordingShape] = {}
+    rule_files: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.yaml$")]] = []
+    cases: list[SiteCaseShape] = []

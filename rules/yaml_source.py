@@ -6,6 +6,7 @@ habit of reading `no` as false does not apply). Duplicate keys, aliases and file
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,12 @@ class BadFile(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """The data of one file, and the 1-based line at which each path of keys begins."""
+    """The data of one file, the 1-based line at which each path of keys begins, and the hash of its bytes."""
 
     file: str
     data: Any
     lines: Mapping[Path_, int]
+    sha256: bytes = b""
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of the path, or of its nearest part that has one."""
@@ -64,7 +66,8 @@ def read_yaml(path: Path) -> Source:
     except yaml.YAMLError:
         raise BadFile(f"{path.name}:1: not YAML: a character that may not stand in a file") from None
     lines: dict[Path_, int] = {(): 1}
-    return Source(path.name, _Reader(path.name, lines).plain(node, ()), lines)
+    data = _Reader(path.name, lines).plain(node, ())
+    return Source(path.name, data, lines, hashlib.sha256(raw).digest())
 
 
 class _Reader:

@@ -1,0 +1,101 @@
+"""A site's own file: limits, words, statuses and rules of its own, signed, checked like the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.cases import run_cases
+from rules.describe import change_lines
+from rules.load import load_ruleset
+from rules.yaml_source import BadFile
+from tests.rules.rule_files import write_rule
+
+SIGNED = "site: Made-up Hospital\nsigned_by: Dr. Made Up\nsigned_on: 2026-11-01\n"
+LOWER_FERRITIN = """\
+changes:
+  - in: iron_definite
+    from: ferritin < 30 ug/L within 90 d
+    to: ferritin < 15 ug/L within 90 d
+    because: as the laboratory board decided
+"""
+CASE = """\
+cases:
+  - rule: iron-deficiency-not-otherwise-covered
+    name: ferritin 20 is not deficient here
+    given: |
+      patient male 40 y
+      2026-03-01  ferritin 20 ug/L
+      2026-03-01  hemoglobin 140 g/L
+    expect: silent
+"""
+
+
+def _site(folder: Path, text: str) -> Path:
+    path = folder / "site.yaml"
+    path.write_text(SIGNED + text)
+    return path
+
+
+def test_a_changed_limit_is_in_force_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    ruleset = load_ruleset(site=_site(tmp_path, LOWER_FERRITIN + CASE))
+    failures = [f for f in run_cases(ruleset) if f is not None]
+    assert failures
+    assert all(f.moved for f in failures)
+    said = "\n".join(change_lines(ruleset, "iron-deficiency-not-otherwise-covered"))
+    assert "ferritin < 30 ug/L within 90 d → ferritin < 15 ug/L within 90 d" in said
+    assert "Dr. Made Up, Made-up Hospital, 2026-11-01" in said
+    assert "changes nothing here" in "\n".join(change_lines(ruleset, "hemoglobin-critical"))
+
+
+def test_a_site_case_that_does_not_hold_is_a_failure(tmp_path: Path) -> None:
+    ruleset = load_ruleset(site=_site(tmp_path, CASE))
+    (failure,) = [f for f in run_cases(ruleset) if f is not None]
+    assert not failure.moved
+    assert failure.where.startswith("site.yaml:")
+
+
+def test_a_row_of_a_table_may_read_otherwise(tmp_path: Path) -> None:
+    change = """\
+changes:
+  - in: anemia
+    row: {from: 15 y, sex: male}
+    from: 130 g/L
+    to: 135 g/L
+    because: the laboratory's own lower limit
+"""
+    table = load_ruleset(site=_site(tmp_path, change)).vocabulary.tables["anemia"]
+    assert [row.printed for row in table.rows if row.words == "men and boys, from 15 y"] == ["135 g/L"]
+
+
+def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
+    write_rule(tmp_path, name="ours.yaml")
+    text = "rule_files:\n  - ours.yaml\nwording:\n  hemoglobin-critical:\n    headline: Phone the ward\n"
+    ruleset = load_ruleset(site=_site(tmp_path, text))
+    assert ruleset.rules["hemoglobin-critical"].headline == "Phone the ward"
+    assert "made-up-rule" in ruleset.rules
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (LOWER_FERRITIN.replace("< 30 ug", "< 33 ug"), r"site\.yaml:6: .*does not stand in 'iron_definite'"),
+        (
+            LOWER_FERRITIN.replace("iron_definite", "iron_defined"),
+            r"site\.yaml:5: .*no rule, definition or table",
+        ),
+        (LOWER_FERRITIN.replace("< 15 ug/L", "< 15 furlong"), "unknown unit 'furlong'"),
+        ("wording:\n  no-such-rule:\n    headline: x\n", r"site\.yaml:5: unknown rule"),
+        ("limits: {}\n", r"site\.yaml:4: limits"),
+    ],
+)
+def test_what_the_library_does_not_have_cannot_be_changed(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadFile, match=says):
+        load_ruleset(site=_site(tmp_path, text))
+
+
+def test_the_fingerprint_names_the_site_s_file_too(tmp_path: Path) -> None:
+    plain = load_ruleset().fingerprint
+    first = load_ruleset(site=_site(tmp_path, "")).fingerprint
+    assert len({plain, first, load_ruleset(site=_site(tmp_path, LOWER_FERRITIN)).fingerprint}) == 3
