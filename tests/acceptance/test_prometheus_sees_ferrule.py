@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 from deploy.grafana.dashboard import expressions
@@ -28,6 +29,7 @@ def configured_for(ferrule: Ferrule, directory: Path) -> Path:
     return path
 
 
+@pytest.mark.timeout(600)
 def test_prometheus_scrapes_ferrule_and_can_ask_what_the_dashboard_asks(
     ferrule: Callable[..., Ferrule], prometheus: Callable[[Path], Prometheus], tmp_path: Path
 ) -> None:
