@@ -42,7 +42,7 @@ def _with(later: str, at: datetime = NOW) -> History:
 
 
 def test_the_pattern_stands_to_begin_with() -> None:
-    assert [f.rule for f in RULESET.judge(_history(PATTERN, THEN), THEN).findings] == [RULE]
+    assert RULE in {f.rule for f in RULESET.judge(_history(PATTERN, THEN), THEN).findings}
 
 
 @pytest.mark.parametrize(
