@@ -94,12 +94,8 @@ class Router:
 
     def of_joining(self, evidence: Iterable[Evidence]) -> tuple[Addressee, ...]:
         """Whom results that join an open alert bring with them, newest first; no orderer brings nobody."""
-        found: dict[Address, Addressee] = {}
-        for result in newest_first(evidence):
-            orderer = self.orderers.get(result.key)
-            for addressee in self._reach(orderer.address, Why.JOINED) if orderer else ():
-                found.setdefault(addressee.address, addressee)
-        return tuple(found.values())
+        orderers = (self.orderers.get(result.key) for result in newest_first(evidence))
+        return _once(a for o in orderers if o for a in self._reach(o.address, Why.JOINED))
 
     def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
         """By which channels to tell them: the inbox always, the others only what is not low."""
@@ -117,15 +113,23 @@ class Router:
         fallback = self.directory.fallback
         if person is None:
             # Perhaps nobody signs in under this identifier: somebody else must see it too.
-            return (Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN))
+            return _once((Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN)))
         if person.active:
-            return (Addressee(address, why), *covers)
+            return _once((Addressee(address, why), *covers))
         return covers or (Addressee(fallback, Why.FALLBACK_NOT_REACHABLE),)
 
     def _covers_of(self, absent: Address) -> Sequence[Address]:
         people = self.directory.people
         in_force = (c.covering for c in self.directory.covers if c.absent == absent and c.holds(self.now))
         return [c for c in dict.fromkeys(in_force) if c not in people or people[c].active]
+
+
+def _once(addressees: Iterable[Addressee]) -> tuple[Addressee, ...]:
+    """Each address once, for the first of its reasons: a message may name a pool as its orderer."""
+    found: dict[Address, Addressee] = {}
+    for addressee in addressees:
+        found.setdefault(addressee.address, addressee)
+    return tuple(found.values())
 
 
 def newest_first(evidence: Iterable[Evidence]) -> list[ResultEvidence]:
