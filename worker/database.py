@@ -6,6 +6,7 @@ no table and runs no migration.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,11 +16,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 Step = TypeVar("Step")
 
 BUSY_SECONDS = 20
 """How long an SQLite writer waits for another one before it gives up."""
+
+PASSING_CLASSES = frozenset({"08", "28", "40", "53", "55", "57", "58"})
+"""SQLSTATE classes that time may mend: connection, sign-in, rollback, resources, locks, operator, system."""
 
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
@@ -74,10 +79,21 @@ def db_now(connection: Connection) -> datetime:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether trying again later may help: a lost connection, a lock, a full disk; not a wrong statement."""
-    if isinstance(error, OperationalError):
+    """Whether trying again later may help: a lost connection, a lock, a full disk; not a wrong statement, nor
+    a row larger than an index takes, which the drivers call operational too.
+    """
+    if isinstance(error, PoolTimeout):
         return True
+    if isinstance(error, OperationalError):
+        return _passes(error.orig)
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _passes(cause: BaseException | None) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF != sqlite3.SQLITE_ERROR
+    state: str | None = getattr(cause, "sqlstate", None)
+    return state is None or state[:2] in PASSING_CLASSES
 
 
 def _sqlite(url: URL) -> Engine:
