@@ -20,12 +20,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker import faultpoints, metrics
 from worker.database import db_now, is_sqlite, retried, writing
+from worker.quarantine import ID_REUSED
 from worker.tables import MESSAGE, QUARANTINE_ITEM, SOURCE_SEEN
 
 DOORBELL_SECONDS = 1
 """A poller leaves a new message to the workers for so long."""
 
-ID_REUSED = "id-reused"
 LONGEST_NAME = 500
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

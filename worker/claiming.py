@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 
+from worker import metrics
 from worker.database import db_now
 from worker.quarantine import Aside, set_aside
 from worker.tables import MESSAGE
@@ -90,13 +91,15 @@ def finish(connection: Connection, claimed: Sequence[Claimed], now: datetime) ->
 
 def _claim(connection: Connection, which: ColumnElement[bool], terms: Terms, now: datetime) -> list[Claimed]:
     """Fresh messages together; else one that has been tried before, alone."""
-    columns = (MESSAGE.c.id, MESSAGE.c.attempts)
+    columns = (MESSAGE.c.id, MESSAGE.c.attempts, MESSAGE.c.source)
     due = (
         select(*columns).where(MESSAGE.c.state == "pending", which).order_by(MESSAGE.c.id).limit(terms.limit)
     )
     found = connection.execute(due.with_for_update(skip_locked=True)).all()
-    hopeless = [row.id for row in found if row.attempts >= terms.attempts]
-    _give_up(connection, hopeless, now)
+    for row in found:
+        if row.attempts >= terms.attempts:
+            set_aside(connection, row.id, FAILED_REPEATEDLY, now)
+            metrics.count_quarantined(row.source, FAILED_REPEATEDLY.reason)
     fresh = [row.id for row in found if row.attempts == 0]
     tried = [row.id for row in found if 0 < row.attempts < terms.attempts]
     return _take(connection, fresh or tried[:1], now + terms.lease)
@@ -113,11 +116,6 @@ def _take(connection: Connection, ids: Sequence[int], until: datetime) -> list[C
     )
     claimed = [Claimed(*row) for row in connection.execute(taken)]
     return sorted(claimed, key=lambda message: message.id)
-
-
-def _give_up(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    for message in ids:
-        set_aside(connection, message, FAILED_REPEATEDLY, now)
 
 
 def _pause_seconds(attempts: int) -> int:

@@ -19,6 +19,7 @@ import typer.main
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from rules.yaml_source import BadFile
+from worker import logs
 from worker.broker import NoBroker
 from worker.database import WrongDatabase
 from worker.failures import NO, UNREACHABLE, USAGE, Failure
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; never a traceback without `--debug`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    logs.configure(level="debug" if debug else "warning")
     try:
         # --debug may stand anywhere on the line.
         code = app(

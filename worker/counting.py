@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from alerts.reconcile import Action, Decision
 from worker import metrics
 from worker.committing import Judged
+from worker.reading import Read
 
 
 def count_judged(judged: Sequence[Judged]) -> None:
@@ -21,6 +22,15 @@ def count_judged(judged: Sequence[Judged]) -> None:
             metrics.FINDINGS.labels(finding.rule, finding.severity.value).inc()
         for decision in one.decisions:
             _count_decision(decision)
+
+
+def count_read(reads: Iterable[Read]) -> None:
+    """What was noticed in messages, and what of them was set aside, once that is committed."""
+    for one in reads:
+        for why in (*((one.whole,) if one.whole else ()), *one.parts):
+            metrics.count_quarantined(one.message.source, why.reason)
+        for mark in one.noticed:
+            metrics.NOTICED.labels(mark).inc()
 
 
 def _count_results(one: Judged) -> None:

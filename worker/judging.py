@@ -23,7 +23,7 @@ from worker.channels import push_channels
 from worker.claiming import Claimed
 from worker.committing import Group, Judged, commit
 from worker.composition import Deps
-from worker.counting import count_judged
+from worker.counting import count_judged, count_read
 from worker.database import db_now, reading, writing
 from worker.keeping import Said, ensure_patients, known_from, patient_ids, with_news
 from worker.reading import PatientKey, Read
@@ -72,6 +72,7 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     held = commit(deps, groups, prepared)
     faultpoints.reach("after-commit")
     count_judged([one for at in held for one in prepared[at]])
+    count_read(read for at in held for read in groups[at].reads)
     return [group for at, group in enumerate(groups) if at not in held]
 
 

@@ -52,6 +52,7 @@ ALERTS_WITHDRAWN = _counter("alerts_withdrawn_total", "Alerts withdrawn.", "rule
 ALERTS_ANSWERED = _counter("alerts_answered_total", "Answers of clinicians.", "rule", "answer")
 DECISIONS = _counter("decisions_total", "Decisions to tell or not to tell.", "decision", "reason")
 DELIVERIES = _counter("deliveries_total", "Attempts to tell someone.", "channel", "outcome", "reason")
+NOTICED = _counter("noticed_total", "Oddities of messages that intake could live with.", "mark")
 FENCED = _counter("fenced_total", "Judgings refused because the facts or the lease had moved on.", "fence")
 DOORBELL = _counter("doorbell_total", "Publications to the broker.", "outcome")
 CANARY = Gauge(

@@ -15,11 +15,11 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from alerts.steps import Conflict
-from worker import metrics
 from worker.accepting import Inbound, Receipt, accept
 from worker.claiming import Claimed, Terms, claim_due, claim_rung, give_back
 from worker.committing import Group, messages_ours
 from worker.composition import Deps
+from worker.counting import count_read
 from worker.database import db_now, is_passing, writing
 from worker.judging import groups_of, judge_groups
 from worker.logs import logger
@@ -105,30 +105,34 @@ def _set_aside(deps: Deps, reads: Sequence[Read]) -> None:
             set_aside(connection, one.message.id, one.whole, now)
             for part in one.parts:
                 note(connection, one.message.id, part, now)
+    count_read(reads)
     for one in reads:
-        if one.whole is not None:
-            metrics.count_quarantined(one.message.source, one.whole.reason)
-            log.warning("message set aside", message=one.message.id, reason=one.whole.reason)
+        log.warning("message set aside", message=one.message.id, reason=one.whole and one.whole.reason)
 
 
 def _judge_until_held(deps: Deps, groups: Sequence[Group]) -> int:
     """Judge until each group is committed or given back; how many messages were committed."""
     judged = 0
     left = list(groups)
+    refused: Exception | None = None
     for turn in range(ROUNDS):
         if not left:
             return judged
         if turn:
             time.sleep(random.uniform(0, PAUSE_SECONDS * turn))  # noqa: S311
         try:
-            lost = judge_groups(deps, left)
-        except (IntegrityError, Conflict):
+            lost, refused = judge_groups(deps, left), None
+        except (IntegrityError, Conflict) as error:
             # Somebody else's commit between our look and ours, caught by a unique index: look again.
-            lost = left
+            if len(left) > 1:
+                return judged + _each_alone(deps, left)
+            lost, refused = left, error
         except Exception as error:
             return judged + _after_failure(deps, left, error)
         judged += _messages(left) - _messages(lost)
         left = lost
+    if refused is not None:
+        return judged + _after_failure(deps, left, refused)
     _give_back(deps, [message for group in left for message in group.messages], blameless=True)
     return judged
 
@@ -143,10 +147,14 @@ def _after_failure(deps: Deps, groups: Sequence[Group], error: Exception) -> int
         _give_back(deps, messages, blameless=True)
         return 0
     if len(groups) > 1:
-        return sum(_judge_until_held(deps, [group]) for group in groups)
+        return _each_alone(deps, groups)
     log.error("judging failed", messages=[message.id for message in messages], error=error)
     _give_back(deps, messages, blameless=False)
     return 0
+
+
+def _each_alone(deps: Deps, groups: Sequence[Group]) -> int:
+    return sum(_judge_until_held(deps, [group]) for group in groups)
 
 
 def _give_back(deps: Deps, messages: Sequence[Claimed], *, blameless: bool) -> None:

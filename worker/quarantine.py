@@ -16,6 +16,8 @@ from sqlalchemy import Connection, RowMapping, select
 from worker.database import db_now
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
+ID_REUSED = "id-reused"
+
 
 class NotInQuarantine(Exception):
     """No message with this id waits in quarantine."""
@@ -75,11 +77,13 @@ def bytes_of(connection: Connection, item: int) -> bytes | None:
 def release(connection: Connection, item: int, by: str) -> int:
     """Judge the item's message again; its id. Raises NotInQuarantine."""
     message = _answer(connection, item, "released_at", by)
-    connection.execute(
+    again = (
         MESSAGE.update()
-        .where(MESSAGE.c.id == message, MESSAGE.c.reason != "id-reused")
+        .where(MESSAGE.c.id == message, MESSAGE.c.reason.is_distinct_from(ID_REUSED))
         .values(state="pending", reason=None, attempts=0, finished_at=None, due_at=db_now(connection))
     )
+    if connection.execute(again).rowcount != 1:
+        raise NotInQuarantine("an id that was used for two events cannot be judged twice: discard it")
     return message
 
 

@@ -32,17 +32,23 @@ NO_ZONE = Aside(
     "zone-unknown", "effective_at", "set FERRULE_DEFAULT_ZONE or the source's zone, then release it"
 )
 
+CALL = "ask the laboratory at once: the value is impossible in its unit, and a true one may be critical"
+
 PatientKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one message gave. `whole` sets all of it aside; `parts` are noted beside what is judged."""
+    """What one message gave. `whole` sets all of it aside; `parts` are noted beside what is judged.
+
+    `noticed` are the oddities that intake could live with, to be counted.
+    """
 
     message: Claimed
     said: tuple[Said, ...] = ()
     whole: Aside | None = None
     parts: tuple[Aside, ...] = ()
+    noticed: tuple[str, ...] = ()
 
     @property
     def patients(self) -> frozenset[PatientKey]:
@@ -60,19 +66,15 @@ def read(message: Claimed, settings: Settings) -> Read:
         return Read(message, whole=_aside(why))
     if not decoded.events and decoded.refused:
         return Read(message, whole=_aside(decoded.refused[0]), parts=tuple(map(_aside, decoded.refused[1:])))
-    zone = zone_of(message.source, settings)
     parts = [_aside(why) for why in decoded.refused]
-    said = []
-    for event in decoded.events:
-        if merge_of(event) is not None:
-            parts.append(MERGES_LATER)
-            continue
-        facts = _facts(event, message, zone)
-        parts += [NO_ZONE] if any(r.problem is Unusable.ZONE_UNKNOWN for r in facts.results) else []
-        said.append(_said(message, facts))
-    if not said and parts:
+    parts += [MERGES_LATER for event in decoded.events if merge_of(event) is not None]
+    zone = zone_of(message.source, settings)
+    facts = [_facts(event, message, zone) for event in decoded.events if merge_of(event) is None]
+    parts += [why for one in facts for why in _worth_a_look(one)]
+    if not facts and parts:
         return Read(message, whole=parts[0], parts=tuple(parts[1:]))
-    return Read(message, tuple(said), parts=tuple(parts))
+    noticed = tuple(noticed.mark.value for one in facts for noticed in one.operations)
+    return Read(message, tuple(_said(message, one) for one in facts), parts=tuple(parts), noticed=noticed)
 
 
 def zone_of(source: str, settings: Settings) -> ZoneInfo | None:
@@ -83,6 +85,14 @@ def zone_of(source: str, settings: Settings) -> ZoneInfo | None:
 
 def _facts(event: Event, message: Claimed, zone: ZoneInfo | None) -> Facts:
     return facts_of(event, zone=zone, received_at=message.received_at, arrival=message.id)
+
+
+def _worth_a_look(facts: Facts) -> list[Aside]:
+    """What a person must see although the rest was judged."""
+    found = [NO_ZONE] if any(r.problem is Unusable.ZONE_UNKNOWN for r in facts.results) else []
+    return found + [
+        Aside(noticed.mark.value, "result", CALL) for noticed in facts.operations if noticed.critical
+    ]
 
 
 def _said(message: Claimed, facts: Facts) -> Said:

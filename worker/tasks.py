@@ -37,7 +37,11 @@ def _warm_up(**_signal: object) -> None:
 @app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]
 def submit(event: Any) -> None:
     """Store one event; the task is acknowledged after that commit. Judging comes by the doorbell."""
-    receipts = accept(deps().engine, [inbound_of(event)])
+    try:
+        receipts = accept(deps().engine, [inbound_of(event)])
+    except Exception:
+        print("not stored", flush=True)
+        raise
     deps().publish([receipt.message for receipt in receipts if receipt.judge])
 
 

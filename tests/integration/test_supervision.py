@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -116,10 +117,27 @@ def test_up_judges_what_comes_on_its_queue_and_stops_cleanly(
     submit(producer(parts["broker_url"]), event("M1", pattern))
     wait_until(lambda: metric(parts["http"], "ferrule_alerts_raised_total") > 0, "no alert", START_SECONDS)
     wait_until(lambda: metric(parts["http"], "ferrule_received_to_told_seconds_count") > 0, "not told", 30)
+    _kill_the_broker(parts, runtime)
+    submit(producer(parts["broker_url"]), event("M2", pattern, patient="P2"))
+    raised = metric(parts["http"], "ferrule_alerts_raised_total")
+    wait_until(
+        lambda: metric(parts["http"], "ferrule_alerts_raised_total") > raised,
+        "no alert after the broker came back",
+        START_SECONDS,
+    )
+    parts = json.loads(runtime.read_text())
     process.send_signal(signal.SIGTERM)
     assert process.wait(40) == 0
     assert running({name: pid for name, pid in parts["pids"].items() if name != "up"}) == []
     assert not runtime.exists()
+
+
+def _kill_the_broker(parts: dict[str, Any], runtime: Path) -> None:
+    os.kill(parts["pids"]["broker"], signal.SIGKILL)
+    wait_until(
+        lambda: json.loads(runtime.read_text())["pids"]["broker"] != parts["pids"]["broker"], "no broker", 30
+    )
+    assert broker.wait_until_it_answers(parts["broker_url"])
 
 
 def test_up_that_is_killed_leaves_no_orphan(house: tuple[subprocess.Popen[bytes], Path]) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from worker.database import make_engine, reading, writing
 from worker.failures import NO, Failure
@@ -85,3 +86,5 @@ def _answer(step: Callable[[Connection, int, str], int], item: int) -> None:
             step(connection, item, getpass.getuser())
     except NotInQuarantine as error:
         raise Failure(str(error), NO) from None
+    except IntegrityError:
+        raise Failure("another event has taken this id meanwhile: discard the item", NO) from None
