@@ -68,7 +68,7 @@ def _inside(node: Any, name: str) -> Iterator[Change]:
 
 def _own(node: Any) -> Iterator[Change]:
     """The changes of one node's own parts, by its type."""
-    if (kind := _OWN.get(type(node))) is not None:
+    if (kind := OWN_CHANGES.get(type(node))) is not None:
         yield from kind(node)
 
 
@@ -221,7 +221,7 @@ def _selection(node: nodes.Selection) -> Iterator[Change]:
         yield Change(replace(node, preliminary=False), "preliminary no longer taken")
 
 
-_OWN: Mapping[type, Callable[[Any], Iterator[Change]]] = {
+OWN_CHANGES: Mapping[type, Callable[[Any], Iterator[Change]]] = {
     nodes.All: _dropped,
     nodes.Any: _dropped,
     nodes.NoneOf: _dropped,
@@ -247,3 +247,4 @@ _OWN: Mapping[type, Callable[[Any], Iterator[Change]]] = {
     nodes.Selection: _selection,
     Row: _row,
 }
+"""How each node is changed itself; a node is besides dropped from its block, and its parts are changed."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from rules import nodes
 from rules.load import load_ruleset
+from rules.mutants import OWN_CHANGES
 from rules.mutate import Jury, Verdict, mutants
 from rules.ruleset import Ruleset
 from tests.rules.rule_files import write_rule
@@ -39,6 +41,21 @@ def test_every_excuse_of_the_library_is_needed(verdicts: list[Verdict]) -> None:
     assert jury.stale(verdicts) == []
     excused = sorted(v.mutant for v in verdicts if v.equivalent)
     assert jury.stale([]) == excused != []
+
+
+def test_every_node_is_changed_itself_or_has_nothing_but_parts_and_names() -> None:
+    only_parts_and_names = {
+        nodes.CensoredWithin,
+        nodes.Measured,
+        nodes.Noted,
+        nodes.Ordered,
+        nodes.Preceded,
+        nodes.Pregnant,
+        nodes.Ref,
+        nodes.Unsettled,
+    }
+    every = {c for c in vars(nodes).values() if isinstance(c, type) and is_dataclass(c)}
+    assert every - OWN_CHANGES.keys() == only_parts_and_names
 
 
 def test_every_rule_definition_and_table_has_mutants(verdicts: list[Verdict]) -> None:
