@@ -9,17 +9,25 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from celery.exceptions import Reject
 from celery.signals import worker_process_init
+from sqlalchemy.exc import SQLAlchemyError
 
 from worker import metrics
 from worker.celery_app import app
 from worker.composition import Deps, build
+from worker.logs import logger
 from worker.pipeline import accept, judge
 from worker.settings import read_settings
 from worker.submitted import inbound_of
 
+log = logger("worker.tasks")
+
 MOST_IDS = 1000
 """More ids than this are no task of ours."""
+
+PUT_BACK_SECONDS = 1.0
+"""How long a worker waits before an event it could not store is offered again."""
 
 
 @lru_cache(maxsize=1)
@@ -36,12 +44,16 @@ def _warm_up(**_signal: object) -> None:
 
 @app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]
 def submit(event: Any) -> None:
-    """Store one event; the task is acknowledged after that commit. Judging comes by the doorbell."""
+    """Store one event; the task is acknowledged after that commit. Judging comes by the doorbell.
+
+    While the database takes nothing the event stays on the queue: it is nowhere else.
+    """
     try:
         receipts = accept(deps().engine, [inbound_of(event)])
-    except Exception:
-        print("not stored", flush=True)
-        raise
+    except SQLAlchemyError as error:
+        log.warning("event not stored, put back on the queue", error=error)
+        time.sleep(PUT_BACK_SECONDS)
+        raise Reject("not stored", requeue=True) from None
     deps().publish([receipt.message for receipt in receipts if receipt.judge])
 
 
