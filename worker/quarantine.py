@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy.exc import IntegrityError
 
 from worker.database import db_now
 from worker.tables import MESSAGE, QUARANTINE_ITEM
@@ -82,7 +83,12 @@ def release(connection: Connection, item: int, by: str) -> int:
         .where(MESSAGE.c.id == message, MESSAGE.c.reason.is_distinct_from(ID_REUSED))
         .values(state="pending", reason=None, attempts=0, finished_at=None, due_at=db_now(connection))
     )
-    if connection.execute(again).rowcount != 1:
+    try:
+        released = connection.execute(again).rowcount == 1
+    except IntegrityError:
+        # Set aside, its id was free again, and its sender has used it.
+        released = False
+    if not released:
         raise NotInQuarantine("an id that was used for two events cannot be judged twice: discard it")
     return message
 
