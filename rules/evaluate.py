@@ -56,6 +56,11 @@ class Vocabulary:
     definitions: Mapping[str, nodes.Condition] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def said(self, leaf: nodes.Leaf) -> str:
+        """The leaf in words where they were made when the rules were loaded, else its expression."""
+        return self.words.get(leaf.text, leaf.text)
 
 
 @dataclass
@@ -99,7 +104,7 @@ class Evaluator:
         meant = self.answer(nodes.Ref(node.definition, node.definition))
         truth = Truth.UNKNOWN if meant.truth is Truth.TRUE else Truth.FALSE
         settles = frozenset(node.until)
-        return leaf(f"{node.definition}: not settled until {', '.join(node.until)}", truth, settles=settles)
+        return leaf(self._said(node), truth, settles=settles)
 
     # ── results ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,7 +115,7 @@ class Evaluator:
         truth = combine(truths) if results else Truth.UNKNOWN
         telling = [r for r, t in zip(results, truths, strict=True) if t is truth]
         return self._result_leaf(
-            node.text, truth, telling, node.selection, self._limit_note(node.test, telling)
+            self._said(node), truth, telling, node.selection, self._limit_note(node.test, telling)
         )
 
     def _counted(self, node: nodes.Counted) -> Answer:
@@ -118,10 +123,10 @@ class Evaluator:
         passing = [r for r in found if self.tested(r, node.test) is Truth.TRUE]
         pairs = _spaced(passing, node.n, node.spacing)
         if pairs:
-            return self._result_leaf(node.text, Truth.TRUE, pairs, node.selection)
+            return self._result_leaf(self._said(node), Truth.TRUE, pairs, node.selection)
         unsure = [r for r in found if self.tested(r, node.test) is not Truth.FALSE]
         truth = Truth.UNKNOWN if not found or _spaced(unsure, node.n, node.spacing) else Truth.FALSE
-        return self._result_leaf(node.text, truth, passing, node.selection)
+        return self._result_leaf(self._said(node), truth, passing, node.selection)
 
     def _preceded(self, node: nodes.Preceded) -> Answer:
         late = [r for r in self._pick(_all_of(node.selection)) if self.tested(r, node.test) is Truth.TRUE]
@@ -132,24 +137,26 @@ class Evaluator:
         ]
         after = [r for r in late if any(_earlier(x, r) for x in early)]
         known = Truth.of(bool(after)) if self.view.results(node.selection.analyte) else Truth.UNKNOWN
-        return self._result_leaf(node.text, known, [*after[:1], *early[:1]], node.selection)
+        return self._result_leaf(self._said(node), known, [*after[:1], *early[:1]], node.selection)
 
     def _difference(self, node: nodes.Difference) -> Answer:
         high, low = self._pick(node.minuend), self._pick(node.subtrahend)
         truths = [self._differ(a, b, node) for a in high for b in low]
         truth = any_of(truths) if truths else Truth.UNKNOWN
-        return self._result_leaf(node.text, truth, [*high[:1], *low[:1]], node.subtrahend, settles=False)
+        return self._result_leaf(
+            self._said(node), truth, [*high[:1], *low[:1]], node.subtrahend, settles=False
+        )
 
     def _known(self, node: nodes.Known) -> Answer:
         found = self._pick(node.selection)
         if node.present:
-            return self._result_leaf(node.text, Truth.of(bool(found)), found, node.selection)
+            return self._result_leaf(self._said(node), Truth.of(bool(found)), found, node.selection)
         absent = AbsentEvidence(
             node.selection.analyte, self._since(node.selection.window, node.selection.analyte)
         )
         if found:
-            return self._result_leaf(node.text, Truth.FALSE, found, node.selection)
-        return leaf(node.text, Truth.TRUE, evidence=[absent])
+            return self._result_leaf(self._said(node), Truth.FALSE, found, node.selection)
+        return leaf(self._said(node), Truth.TRUE, evidence=[absent])
 
     # ── records ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,9 +164,11 @@ class Evaluator:
         found = records_of(self.view, node)
         evidence = [RecordEvidence(r.key, r.kind, node.concept, r.name or r.code, r.start) for r in found]
         if found:
-            return leaf(node.text, Truth.TRUE, evidence=evidence)
+            return leaf(self._said(node), Truth.TRUE, evidence=evidence)
         since = None if node.window.within is None else self.view.as_of - node.window.within
-        return leaf(node.text, Truth.FALSE, "not on record", absent=[AbsentEvidence(node.concept, since)])
+        return leaf(
+            self._said(node), Truth.FALSE, "not on record", absent=[AbsentEvidence(node.concept, since)]
+        )
 
     def _ordered(self, node: nodes.Ordered) -> Answer:
         orders = [
@@ -177,31 +186,31 @@ class Evaluator:
             if r.effective_at is not None
             and self.view.as_of - r.effective_at <= PENDING_AGE + self.view.slack
         ]
-        return leaf(node.text, Truth.of(bool(orders or waiting)), evidence=evidence)
+        return leaf(self._said(node), Truth.of(bool(orders or waiting)), evidence=evidence)
 
     # ── the patient ──────────────────────────────────────────────────────────────────────────────────
 
     def _age(self, node: nodes.Age) -> Answer:
         age = self.view.age
         if age is None:
-            return leaf(node.text, Truth.UNKNOWN, "no birth date")
-        return leaf(node.text, _number(age, node.op, node.years), f"{age} years")
+            return leaf(self._said(node), Truth.UNKNOWN, "no birth date")
+        return leaf(self._said(node), _number(age, node.op, node.years), f"{age} years")
 
     def _sex_is(self, node: nodes.SexIs) -> Answer:
         sex = self.view.history.patient.sex
         known = sex in (Sex.FEMALE, Sex.MALE)
-        return leaf(node.text, Truth.of(sex is node.sex) if known else Truth.UNKNOWN, sex)
+        return leaf(self._said(node), Truth.of(sex is node.sex) if known else Truth.UNKNOWN, sex)
 
     def _pregnant(self, node: nodes.Pregnant) -> Answer:
-        return leaf(node.text, Truth.of(self.view.gravidity().pregnant))
+        return leaf(self._said(node), Truth.of(self.view.gravidity().pregnant))
 
     def _gestation(self, node: nodes.Gestation) -> Answer:
         state = self.view.gravidity()
         if not state.pregnant:
-            return leaf(node.text, Truth.FALSE, "not pregnant")
+            return leaf(self._said(node), Truth.FALSE, "not pregnant")
         if state.weeks is None:
-            return leaf(node.text, Truth.UNKNOWN, "weeks not said")
-        return leaf(node.text, _number(state.weeks, node.op, node.weeks), f"{state.weeks} weeks")
+            return leaf(self._said(node), Truth.UNKNOWN, "weeks not said")
+        return leaf(self._said(node), _number(state.weeks, node.op, node.weeks), f"{state.weeks} weeks")
 
     # ── one result against one test ──────────────────────────────────────────────────────────────────
 
@@ -228,6 +237,9 @@ class Evaluator:
                 return Truth.of(note_matches(CONCEPTS[test.concept], result.notes))
 
     # ── parts of the above ───────────────────────────────────────────────────────────────────────────
+
+    def _said(self, node: nodes.Leaf) -> str:
+        return self.vocabulary.said(node)
 
     def _pick(self, selection: nodes.Selection) -> list[Result]:
         return pick(self.view, selection)

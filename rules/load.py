@@ -28,6 +28,7 @@ from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, Sourc
 from rules.shaping import shaped
 from rules.site import changed_by_site, site_cases
 from rules.truth import Truth
+from rules.words import leaf_words
 from rules.yaml_source import BadFile, Source, read_yaml
 
 DEFINITIONS = "definitions*.yaml"
@@ -65,7 +66,7 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     _check_silence(rules, vocabulary)
     return Ruleset(
         _with_statuses(rules, own) if own else rules,
-        vocabulary,
+        replace(vocabulary, words=_words(rules, vocabulary)),
         citations,
         _fingerprint(sources.values(), own),
         files=tuple(sources),
@@ -170,6 +171,13 @@ def resting_on(conditions: Sequence[nodes.Condition], definitions: Mapping[str, 
     names = reached(conditions, definitions)
     tables = (t for c in (*conditions, *(definitions[n] for n in names)) for t in tables_used(c))
     return {*names, *tables}
+
+
+def _words(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> dict[str, str]:
+    """Every leaf's expression in words, for explanations."""
+    conditions = [c for rule in rules.values() for c in rule.conditions]
+    conditions += vocabulary.definitions.values()
+    return {leaf.text: leaf_words(leaf) for c in conditions for leaf in leaves(c)}
 
 
 def _check_cycles(sources: Sequence[Source], definitions: Mapping[str, nodes.Condition]) -> None:
