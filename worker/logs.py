@@ -99,7 +99,7 @@ def configure(*, level: str = "info", style: str = "auto") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [ConstantTextOnly()]
@@ -109,4 +109,5 @@ def configure(*, level: str = "info", style: str = "auto") -> None:
 
 def logger(name: str) -> Any:
     """A logger for one module; give it fields of `FIELDS` only."""
-    return structlog.get_logger(name).bind(logger=name)
+    # Not `.bind(…)`: that would fix the settings of this moment, which is before `configure`.
+    return structlog.get_logger(logger=name)

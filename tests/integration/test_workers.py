@@ -126,6 +126,19 @@ def test_nothing_of_the_patient_stays_in_the_broker_or_the_logs(house: House, va
     assert "MARKER" not in house.machine.logs
 
 
+def test_an_event_that_cannot_be_stored_now_is_stored_later(house: House) -> None:
+    table = "source_seen"
+    with house.engine.connect() as connection:
+        connection.exec_driver_sql(f"alter table {table} rename to away")
+        connection.commit()
+    house.submit(event("M4", PATTERN, patient="later"))
+    wait_until(lambda: "put back on the queue" in house.machine.logs, "it was stored all the same", 30)
+    with house.engine.connect() as connection:
+        connection.exec_driver_sql(f"alter table away rename to {table}")
+        connection.commit()
+    house.wait_for_alert("later")
+
+
 def test_the_scan_of_the_broker_finds_a_planted_marker(house: House, valkey: Valkey) -> None:
     broker = valkey.client()
     broker.lpush("planted", "MARKER-PLANTED")

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,15 @@ from worker.accepting import Inbound, accept
 from worker.database import make_engine
 from worker.pipeline import judge
 
+Ferrule = Callable[..., tuple[int, str, str]]
+
 PATTERN = [result("R1", "ferritin", "9"), result("R2", "b12", "1450")]
 
 
 @pytest.fixture
 def ferrule(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlite_url: str, tmp_path: Path
-):
+) -> Ferrule:
     """Run one verb on a fresh database: exit code, stdout, stderr."""
     for name in [name for name in os.environ if name.startswith("FERRULE_")]:
         monkeypatch.delenv(name)
@@ -38,7 +41,7 @@ def ferrule(
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_every_verb_has_help_with_an_example(ferrule, verb: str) -> None:
+def test_every_verb_has_help_with_an_example(ferrule: Ferrule, verb: str) -> None:
     code, out, _ = ferrule(verb, "--help")
     assert code == 0
     commands = (
@@ -49,7 +52,7 @@ def test_every_verb_has_help_with_an_example(ferrule, verb: str) -> None:
         assert "Example:" in text, text
 
 
-def test_a_wrong_verb_is_one_line_and_exit_2(ferrule) -> None:
+def test_a_wrong_verb_is_one_line_and_exit_2(ferrule: Ferrule) -> None:
     code, _, err = ferrule("alrets")
     assert (code, err.count("\n")) == (2, 1)
 
@@ -57,12 +60,14 @@ def test_a_wrong_verb_is_one_line_and_exit_2(ferrule) -> None:
 @pytest.mark.parametrize(
     "arguments", [("quarantine", "show"), ("token", "create", "--role", "king"), ("up", "--x")]
 )
-def test_wrong_usage_is_one_line_and_exit_2(ferrule, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_is_one_line_and_exit_2(ferrule: Ferrule, arguments: tuple[str, ...]) -> None:
     code, _, err = ferrule(*arguments)
     assert (code, err.count("\n")) == (2, 1)
 
 
-def test_an_unknown_setting_stops_every_verb_with_its_name(ferrule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_setting_stops_every_verb_with_its_name(
+    ferrule: Ferrule, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FERRULE_SMTP_ULR", "smtp://u:s3cret@host")
     code, _, err = ferrule("quarantine", "list")
     assert code == 2
@@ -70,20 +75,22 @@ def test_an_unknown_setting_stops_every_verb_with_its_name(ferrule, monkeypatch:
     assert "s3cret" not in err
 
 
-def test_a_database_that_does_not_answer_is_exit_3(ferrule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_does_not_answer_is_exit_3(ferrule: Ferrule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FERRULE_DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/db")
     code, _, err = ferrule("quarantine", "list")
     assert (code, err.count("\n")) == (3, 1)
     assert "s3cret" not in err
 
 
-def test_debug_shows_the_traceback_wherever_it_stands(ferrule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_shows_the_traceback_wherever_it_stands(
+    ferrule: Ferrule, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FERRULE_DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/db")
     assert "Traceback" in ferrule("quarantine", "list", "--debug")[2]
     assert "Traceback" in ferrule("--debug", "quarantine", "list")[2]
 
 
-def test_quarantine_lists_shows_releases_and_discards(ferrule, sqlite_url: str) -> None:
+def test_quarantine_lists_shows_releases_and_discards(ferrule: Ferrule, sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
     accept(engine, [Inbound("lab", "bad", "event", b"{not json", ("not-json", "line 1", "send JSON"))])
     code, out, _ = ferrule("quarantine", "list", "--json")
@@ -99,7 +106,7 @@ def test_quarantine_lists_shows_releases_and_discards(ferrule, sqlite_url: str) 
     assert ferrule("quarantine", "discard", str(again["item"]))[0] == 1
 
 
-def test_an_id_that_was_reused_cannot_be_released(ferrule, sqlite_url: str) -> None:
+def test_an_id_that_was_reused_cannot_be_released(ferrule: Ferrule, sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
     accept(engine, [Inbound("lab", "1", "event", b"one"), Inbound("lab", "1", "event", b"other")])
     code, _, err = ferrule("quarantine", "release", "1")
@@ -107,7 +114,7 @@ def test_an_id_that_was_reused_cannot_be_released(ferrule, sqlite_url: str) -> N
     assert "discard" in err
 
 
-def test_alerts_are_listed_shown_and_answered(ferrule, sqlite_url: str) -> None:
+def test_alerts_are_listed_shown_and_answered(ferrule: Ferrule, sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
     accept(engine, [inbound(event("M1", PATTERN))])
     judge(deps_on(engine), [1])
@@ -123,7 +130,7 @@ def test_alerts_are_listed_shown_and_answered(ferrule, sqlite_url: str) -> None:
     assert ferrule("audit", "verify")[0] == 0
 
 
-def test_a_touched_audit_trail_is_exit_1(ferrule, sqlite_url: str) -> None:
+def test_a_touched_audit_trail_is_exit_1(ferrule: Ferrule, sqlite_url: str) -> None:
     engine = make_engine(sqlite_url)
     accept(engine, [inbound(event("M1", PATTERN))])
     judge(deps_on(engine), [1])
@@ -136,7 +143,7 @@ def test_a_touched_audit_trail_is_exit_1(ferrule, sqlite_url: str) -> None:
     assert "broken" in err
 
 
-def test_a_token_is_printed_once_and_kept_as_a_hash(ferrule, sqlite_url: str) -> None:
+def test_a_token_is_printed_once_and_kept_as_a_hash(ferrule: Ferrule, sqlite_url: str) -> None:
     code, out, _ = ferrule("token", "create", "--role", "intake")
     secret = out.strip()
     assert (code, secret.startswith("ferrule_")) == (0, True)
@@ -146,7 +153,9 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(ferrule, sqlite_url: str) ->
     assert ferrule("token", "create", "--role", "clinician")[0] == 2
 
 
-def test_the_schema_is_checked_and_upgraded(ferrule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_schema_is_checked_and_upgraded(
+    ferrule: Ferrule, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FERRULE_DATABASE_URL", f"sqlite:///{tmp_path}/new.sqlite3")
     assert ferrule("db", "check")[0] == 1
     assert ferrule("db", "upgrade")[0] == 0

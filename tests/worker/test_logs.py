@@ -36,6 +36,17 @@ def test_a_field_that_is_not_on_the_list_is_dropped(written: io.StringIO) -> Non
     assert MARKER not in written.getvalue()
 
 
+def test_a_logger_made_before_the_set_up_keeps_to_it_too() -> None:
+    early = logs.logger("early")
+    with redirect_stderr(io.StringIO()) as written:
+        logs.configure(level="info", style="json")
+        early.warning("judged", patient=MARKER)
+    structlog.reset_defaults()
+    [line] = lines(written)
+    assert line["logger"] == "early"
+    assert MARKER not in written.getvalue()
+
+
 def test_an_exception_is_named_by_class_and_place_never_by_its_text(written: io.StringIO) -> None:
     try:
         raise ValueError(MARKER)
