@@ -110,4 +110,4 @@ def configure(*, level: str = "info", style: str = "auto") -> None:
 def logger(name: str) -> Any:
     """A logger for one module; give it fields of `FIELDS` only."""
     # Not `.bind(…)`: that would fix the settings of this moment, which is before `configure`.
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(part=name)

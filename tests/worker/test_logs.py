@@ -43,7 +43,7 @@ def test_a_logger_made_before_the_set_up_keeps_to_it_too() -> None:
         early.warning("judged", patient=MARKER)
     structlog.reset_defaults()
     [line] = lines(written)
-    assert line["logger"] == "early"
+    assert line["part"] == "early"
     assert MARKER not in written.getvalue()
 
 
