@@ -138,9 +138,18 @@ def _with(stored: Stored, said: Said) -> Stored:
         ),
         name=(said.name or stored.name) if newer else (stored.name or said.name),
         told_at=said.at if newer else stored.told_at,
-        orderers={**stored.orderers, **said.orderers},
+        orderers={**stored.orderers, **_new_orderers(stored, said)},
         versions=stored.versions | {version_of(stored.id, fact) for fact in facts},
     )
+
+
+def _new_orderers(stored: Stored, said: Said) -> Mapping[str, Orderer]:
+    """Who ordered the new versions. A repeat changes nothing, and what came later has the last word."""
+    arrived: dict[str, int] = {}
+    for kept in stored.history.results:
+        arrived[kept.key] = max(kept.arrival, arrived.get(kept.key, kept.arrival))
+    new = [r.key for r in said.results if r.arrival >= arrived.get(r.key, r.arrival)]
+    return {key: said.orderers[key] for key in new if key in said.orderers}
 
 
 def _merged(known: Patient, said: Patient, *, newer: bool) -> Patient:
