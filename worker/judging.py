@@ -45,11 +45,12 @@ class Ready:
     newest_message: Claimed
 
 
-def groups_of(reads: Iterable[Read]) -> list[Group]:
-    """Reads joined by the patients they share."""
-    groups: list[tuple[set[PatientKey], list[Read]]] = []
+def groups_of(reads: Iterable[Read], rows: Mapping[PatientKey, int] | None = None) -> list[Group]:
+    """Reads joined by the patients they share; by `rows`, also where two keys are one patient."""
+    groups: list[tuple[set[PatientKey | int], list[Read]]] = []
     for read in reads:
-        patients, joined = set(read.patients), [read]
+        patients = {rows[key] if rows else key for key in read.patients}
+        joined = [read]
         apart = []
         for other_patients, others in groups:
             if patients & other_patients:
@@ -66,6 +67,7 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     if not groups:
         return []
     ids = _known_patients(deps, groups)
+    groups = groups_of((read for group in groups for read in group.reads), ids)
     with reading(deps.engine) as connection:
         prepared = _prepare(deps, connection, groups, ids)
     faultpoints.reach("before-commit")
