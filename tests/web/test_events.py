@@ -1,13 +1,20 @@
 """POST /events: what is taken, what is set aside, what is refused."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Event
 from typing import Any
 
+import httpx
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import Engine, select
 
 from tests.web import clinic
+from tests.web.clinic import Clinic
+from tests.web.serving import serving
+from worker.composition import Deps
 from worker.tables import MESSAGE
 
 BEARER = {"authorization": f"Bearer {clinic.INTAKE_TOKEN}", "content-type": "application/json"}
@@ -119,3 +126,15 @@ def test_a_body_larger_than_anything_we_read_is_refused(visitor: TestClient) -> 
 
 def test_a_clinician_sends_no_events(browser: TestClient) -> None:
     assert browser.post("/events", json=event()).status_code == 403
+
+
+def test_the_answer_does_not_wait_for_the_doorbell(seeded: Clinic, deps: Deps) -> None:
+    answered = Event()
+
+    def stuck(_ids: Sequence[int]) -> bool:
+        return answered.wait(20)
+
+    with serving(replace(deps, publish=stuck)) as address:
+        answer = httpx.post(f"{address}/events", json=event(), headers=BEARER, timeout=5)
+        answered.set()
+    assert answer.json()["accepted"] == 1

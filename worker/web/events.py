@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
 
 from worker.accepting import Inbound, Outcome, Receipt, accept
 from worker.intake.event import event_of
@@ -34,11 +34,14 @@ async def body_of(request: Request) -> bytes:
 
 
 @router.post("/events", status_code=202)
-def receive(_: Intake, have: Have, body: Annotated[bytes, Depends(body_of)]) -> dict[str, Any]:
-    """Store one event or an array of them, then ring; the answer comes after the commit."""
+def receive(
+    _: Intake, have: Have, body: Annotated[bytes, Depends(body_of)], afterwards: BackgroundTasks
+) -> dict[str, Any]:
+    """Store one event or an array of them; the answer comes after the commit, the bell after the answer."""
     inbound = inbound_of(body)
     receipts = accept(have.engine, inbound)
-    have.publish([receipt.message for receipt in receipts if receipt.judge])
+    if stored := [receipt.message for receipt in receipts if receipt.judge]:
+        afterwards.add_task(have.publish, stored)
     return {
         "accepted": _count(receipts, Outcome.STORED),
         "duplicates": _count(receipts, Outcome.DUPLICATE),
