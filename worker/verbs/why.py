@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from alerts import audit
 from alerts.people import Actor
 from rules.cases import outcome
 from rules.explain import tree_json, tree_lines
+from rules.facts import History
 from rules.findings import RuleJudgment
 from rules.load import load_ruleset
 from worker.database import db_now, make_engine, reading, writing
@@ -24,6 +26,7 @@ from worker.failures import NO, USAGE, Failure
 from worker.keeping import patient_ids
 from worker.records import load
 from worker.settings import read_settings
+from worker.status_changes import with_values
 from worker.tables import EVALUATION
 from worker.verbs.evaluate import moment_named, zone_named
 
@@ -55,10 +58,16 @@ def why(
         row = _patient_row(connection, patient)
         _audit(connection, row, rule)
     with reading(engine) as connection:
-        judged = ruleset.explain(rule, load(connection, [row])[row].history, moment)
+        judged = ruleset.explain(rule, _history(connection, row), moment)
         decided = _decided(connection, row, rule, moment)
     for line in [json.dumps(_json(judged, decided))] if as_json else _words(judged, decided, moment):
         typer.echo(line)
+
+
+def _history(connection: Connection, patient: int) -> History:
+    """As a judging sees it: bare changes of status filled in."""
+    history = load(connection, [patient])[patient].history
+    return replace(history, results=with_values(history.results))
 
 
 def _patient_row(connection: Connection, named: str) -> int:
