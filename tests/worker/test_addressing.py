@@ -1,4 +1,4 @@
-"""Whom a judging addresses: the orderer of the newest decisive result, never the sender of the last message."""
+"""Whom a judging addresses: the orderer of the newest decisive result, never the last message's sender."""
 
 from typing import Any
 
