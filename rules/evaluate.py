@@ -261,7 +261,7 @@ class Evaluator:
             case nodes.Compare():
                 return f"limit {test.op} {printed(test.limits, quantity)}"
             case nodes.BeyondRange() if results and (own := own_limit(results[0], upper=test.above)):
-                return f"laboratory's limit {printed(own, quantity)}"
+                return f"laboratory's limit {'>' if test.above else '<'} {printed(own, quantity)}"
             case nodes.BeyondRange(otherwise=nodes.Compare() as other):
                 return f"no laboratory limit sent; {other.op} {printed(other.limits, quantity)}"
             case nodes.BeyondTable() if results:

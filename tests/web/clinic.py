@@ -323,7 +323,7 @@ def high_b12(
             leaf(
                 "b12 above range else > 950 pg/mL | 701 pmol/L within 90 d",
                 Truth.TRUE,
-                "laboratory's limit 914 pg/mL",
+                "laboratory's limit > 914 pg/mL",
                 b12,
             ),
             TreeNode(

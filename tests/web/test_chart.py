@@ -11,7 +11,7 @@ from rules.facts import Comparator, History, Patient, Quantity, Record, RecordKi
 from rules.units import unit_of
 from worker.web.chart import Chart, chart
 from worker.web.evidence import Shown
-from worker.web.limits import limits_by_result
+from worker.web.limits import about, limits_by_result
 
 NOW = datetime(2026, 3, 6, 9, 0, tzinfo=UTC)
 ZONE = ZoneInfo("UTC")
@@ -115,6 +115,20 @@ def test_a_censored_value_points_to_where_the_true_one_lies() -> None:
     assert drawn.panels[0].points[0].text == "< 2 mg/L"
 
 
+@pytest.mark.parametrize(
+    ("converted", "said"),
+    [
+        ("67.41573033707865168539325843", "≈ 67.4"),
+        ("7.446709485246206832355952713", "≈ 7.45"),
+        ("1355.37", "≈ 1360"),
+        ("950", "950"),
+        ("13.30", "13.3"),
+    ],
+)
+def test_a_converted_limit_is_written_as_people_write_it(converted: str, said: str) -> None:
+    assert about(Decimal(converted)) == said
+
+
 def leaf(note: str, truth: str = "true", text: str = "ferritin", key: str = "a") -> dict[str, Any]:
     evidence = [{"analyte": "ferritin", "key": key}]
     return {"text": text, "truth": truth, "note": note, "evidence": evidence, "parts": []}
@@ -125,8 +139,8 @@ def leaf(note: str, truth: str = "true", text: str = "ferritin", key: str = "a")
     [
         (leaf("limit < 30 ng/mL"), "below 30 ng/mL"),
         (leaf("limit >= 1000 ng/mL"), "at or above 1,000 ng/mL"),
-        (leaf("laboratory's limit 150 ng/mL", text="ferritin above range"), "above 150 ng/mL (laboratory)"),
-        (leaf("laboratory's limit 13 ng/mL", text="ferritin below range"), "below 13 ng/mL (laboratory)"),
+        (leaf("laboratory's limit > 150 ng/mL"), "above 150 ng/mL (laboratory)"),
+        (leaf("laboratory's limit < 13 ng/mL"), "below 13 ng/mL (laboratory)"),
         (leaf("no laboratory limit sent; > 950 pg/mL"), "above 950 pg/mL"),
         (leaf("limit >= 5 mg/L", truth="false"), "below 5 mg/L"),
         (leaf("limit < 30 ng/mL", truth="false"), "not below 30 ng/mL"),

@@ -18,7 +18,7 @@ from rules.measuring import to_canonical
 from rules.units import unit_of
 from worker.web import words
 from worker.web.evidence import Shown, analyte_name, unit_text
-from worker.web.limits import Held, shortest
+from worker.web.limits import Held, about
 from worker.web.treatments import Bar, treatments
 from worker.web.versions import Version, result_text, versions_by_analyte
 
@@ -134,7 +134,7 @@ def _line(analyte: str, held: Held, unit: str) -> Line | None:
     y = _place(analyte, held.value, held.unit, unit)
     if y is None:
         return None
-    return Line(float(y), held.number if held.unit == unit else f"{shortest(y):f} {unit_text(unit)}")
+    return Line(float(y), held.number if held.unit == unit else f"{about(y)} {unit_text(unit)}")
 
 
 def _in_own_unit(limit: Decimal | None) -> float | None:

@@ -20,9 +20,8 @@ WORDS = {"<": "below", "<=": "at or below", ">": "above", ">=": "at or above"}
 UNCROSSED = {"<": "not below", "<=": "above", ">": "not above", ">=": "below"}
 _NUMBER = r"(?P<value>\d+(?:\.\d+)?) (?P<unit>[^\s;|]+)"
 _RULES_OWN = re.compile(rf"limit (?P<op><=|>=|<|>) {_NUMBER}")
-_LABORATORYS = re.compile(rf"laboratory's limit {_NUMBER}")
+_LABORATORYS = re.compile(rf"laboratory's limit (?P<op>[<>]) {_NUMBER}")
 _FALLBACK = re.compile(rf"no laboratory limit sent; (?P<op><=|>=|<|>) {_NUMBER}")
-_ABOVE = re.compile(r"\babove range\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,14 @@ def shortest(value: Decimal) -> Decimal:
     return value.quantize(Decimal(1)) if value == value.to_integral_value() else value.normalize()
 
 
+def about(value: Decimal) -> str:
+    """A converted number as people write it: as it is when short, else to three digits with a sign for it."""
+    short = shortest(value)
+    if len(short.as_tuple().digits) <= 3 or short == short.to_integral_value():
+        return f"{short:f}"
+    return f"≈ {shortest(round(value, 2 - value.adjusted())):f}"
+
+
 def limits_by_result(tree: Mapping[str, Any]) -> dict[str, Held]:
     """Result key → the first limit that it crossed, else the first that it was held against."""
     found: dict[str, Held] = {}
@@ -80,9 +87,7 @@ def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _read(node: Mapping[str, Any]) -> Held | None:
     note, crossed = node["note"], node["truth"] == "true"
-    if found := _RULES_OWN.search(note) or _FALLBACK.search(note):
-        return Held(found["op"], Decimal(found["value"]), found["unit"], False, crossed)
-    if found := _LABORATORYS.search(note):
-        op = ">" if _ABOVE.search(node["text"]) else "<"
-        return Held(op, Decimal(found["value"]), found["unit"], True, crossed)
+    for pattern, laboratory in ((_LABORATORYS, True), (_RULES_OWN, False), (_FALLBACK, False)):
+        if found := pattern.search(note):
+            return Held(found["op"], Decimal(found["value"]), found["unit"], laboratory, crossed)
     return None
