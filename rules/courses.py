@@ -28,10 +28,15 @@ class Taken:
     last: datetime | None
 
 
+def said_order(record: Record) -> tuple[datetime, int]:
+    """Versions of one record: what was said last wins, then what arrived last; never what we judged last."""
+    return record.said_at or record.known_at, record.arrival
+
+
 def current_records(records: Iterable[Record], known_by: datetime) -> list[Record]:
     """The newest version of each record known by then, less those taken back or never a fact."""
     newest: dict[str, Record] = {}
-    for record in sorted(records, key=lambda r: (r.known_at, r.arrival)):
+    for record in sorted(records, key=said_order):
         if record.known_at <= known_by:
             newest[record.key] = record
     return [r for r in newest.values() if r.status not in NOT_A_FACT]

@@ -122,7 +122,7 @@ class Record:
     `start` is the first instant and `end` the last instant (a bare date is its whole local day). `start_last`
     is the last instant that `start` may mean: the end of that local day when only the day was given, else
     None. `status` and `route` are lower-case words or None. A version with status `entered-in-error` takes
-    the record away.
+    the record away. `said_at` is when its sender said so, which orders the versions (None: `known_at` does).
     """
 
     key: str
@@ -137,6 +137,7 @@ class Record:
     arrival: int
     route: str | None = None
     start_last: datetime | None = None
+    said_at: datetime | None = None
 
 
 class Sex(StrEnum):

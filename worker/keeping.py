@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts.people import Orderer
+from rules.courses import said_order
 from rules.facts import History, Patient, PregnancyStatement, Record, Result, Sex
 from worker.database import is_sqlite
 from worker.records import Stored
@@ -112,7 +113,7 @@ def _without_repeats(stored: Stored, said: Said) -> Said:
 
     def is_new(fact: Fact) -> bool:
         version = version_of(stored.id, fact)
-        new = version not in seen
+        new = version not in seen and not _still_says(stored, fact)
         seen.add(version)
         return new
 
@@ -122,6 +123,17 @@ def _without_repeats(stored: Stored, said: Said) -> Said:
         records=tuple(filter(is_new, said.records)),
         pregnancy=tuple(filter(is_new, said.pregnancy)),
     )
+
+
+def _still_says(stored: Stored, fact: Fact) -> bool:
+    """Whether a record is as it was when last spoken of: lists come again with every report."""
+    if not isinstance(fact, Record):
+        return False
+    before = [r for r in stored.history.records if r.key == fact.key and said_order(r) <= said_order(fact)]
+    last = max(before, key=said_order, default=None)
+    if last is None:
+        return False
+    return replace(last, known_at=fact.known_at, arrival=fact.arrival, said_at=fact.said_at) == fact
 
 
 def _with(stored: Stored, said: Said) -> Stored:
@@ -229,6 +241,7 @@ def _record(patient: int, said: Said, record: Record) -> dict[str, Any]:
         "start_last": record.start_last,
         "end": record.end,
         "known_at": record.known_at,
+        "said_at": record.said_at,
         "route": record.route,
     }
 

@@ -152,6 +152,7 @@ def _record(row: Row[Any]) -> Record:
         arrival=row.message_id,
         route=row.route,
         start_last=row.start_last,
+        said_at=row.said_at,
     )
 
 

@@ -170,6 +170,7 @@ class RecordRow(SQLModel, table=True):
     start_last: datetime | None = None
     end: datetime | None = None
     known_at: datetime
+    said_at: datetime | None = None
     route: str | None = None
 
 

@@ -46,7 +46,9 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one event says. `said_at` is the event's own time, else its receipt's, else its newest fact's."""
+    """What one event says. `said_at` is the event's own time but not after its receipt, else its receipt's,
+    else its newest fact's.
+    """
 
     patient: Patient
     said_at: datetime
@@ -78,8 +80,8 @@ def facts_of(event: Event, *, zone: ZoneInfo | None, received_at: datetime | Non
     results, noticed = _results(
         event, data, Setting(event.source, event.id, sent_at, received_at, arrival, zone)
     )
-    said_at = sent_at or received_at or _newest(results) or EVER
-    records, refused = _records(event, data, received_at or said_at, arrival, zone)
+    said_at = _not_after(sent_at, received_at) or _newest(results) or EVER
+    records, refused = _records(event, data, said_at, received_at or said_at, arrival, zone)
     orderer = _person(data.orderer)
     return Facts(
         patient=_patient(data.patient, zone),
@@ -123,14 +125,27 @@ def _results(event: Event, data: ReportData, setting: Setting) -> tuple[tuple[Re
 
 
 def _records(
-    event: Event, data: ReportData, known_at: datetime, arrival: int, zone: ZoneInfo | None
+    event: Event, data: ReportData, said_at: datetime, known_at: datetime, arrival: int, zone: ZoneInfo | None
 ) -> tuple[tuple[Record, ...], int]:
     """The records, and how many entries could not be read."""
     read = [
-        record_fact(kind, item, source=event.source, known_at=known_at, arrival=arrival, zone=zone)
+        record_fact(
+            kind,
+            item,
+            source=event.source,
+            said_at=said_at,
+            known_at=known_at,
+            arrival=arrival,
+            zone=zone,
+        )
         for kind, item in record_items(data)
     ]
     return tuple(record for record in read if record), read.count(None)
+
+
+def _not_after(sent_at: datetime | None, received_at: datetime | None) -> datetime | None:
+    """A sender whose clock runs ahead does not have the last word for ever."""
+    return min((moment for moment in (sent_at, received_at) if moment), default=None)
 
 
 def _newest(results: tuple[Result, ...]) -> datetime | None:

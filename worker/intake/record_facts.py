@@ -31,6 +31,7 @@ def record_fact(
     item: RecordItem | None,
     *,
     source: str,
+    said_at: datetime,
     known_at: datetime,
     arrival: int,
     zone: ZoneInfo | None,
@@ -62,6 +63,7 @@ def record_fact(
         arrival=arrival,
         route=_plain(item.route).lower() or None,
         start_last=start_last if start_last != start else None,
+        said_at=said_at,
     )
 
 

@@ -428,6 +428,7 @@ def upgrade() -> None:
         sa.Column("start_last", UTCDateTime(), nullable=True),
         sa.Column("end", UTCDateTime(), nullable=True),
         sa.Column("known_at", UTCDateTime(), nullable=False),
+        sa.Column("said_at", UTCDateTime(), nullable=True),
         sa.Column("route", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"],
