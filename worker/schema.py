@@ -35,6 +35,14 @@ def is_current(engine: Engine) -> bool:
         return version(connection) == newest()
 
 
+def is_behind(engine: Engine) -> bool:
+    """Whether the database lacks a migration of this program; one of a newer program is not behind."""
+    with engine.connect() as connection:
+        have = version(connection)
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return have is None or (have in known and have != newest())
+
+
 def version(connection: Connection) -> str | None:
     """The schema's version; None for an empty database."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from tests.services.postgres import Postgres
 from worker.database import make_engine, reading, writing
+from worker.processes.ending import Behind, refuse_if_behind
 from worker.schema import is_current, upgrade
 
 
@@ -40,6 +41,20 @@ def test_upgrading_twice_does_nothing_twice(empty: Engine) -> None:
     upgrade(empty)
     upgrade(empty)
     assert is_current(empty)
+
+
+def test_a_program_refuses_a_database_that_lacks_a_migration_but_not_a_newer_one(empty: Engine) -> None:
+    with pytest.raises(Behind, match="ferrule db upgrade"):
+        refuse_if_behind(empty)
+    upgrade(empty)
+    refuse_if_behind(empty)
+    with writing(empty) as connection:
+        connection.execute(text("update alembic_version set version_num = 'of-a-later-program'"))
+    refuse_if_behind(empty)
+
+
+def test_a_database_that_does_not_answer_is_no_reason_not_to_start() -> None:
+    refuse_if_behind(make_engine("postgresql://nobody@127.0.0.1:1/nowhere"))
 
 
 @pytest.mark.parametrize("engine_of", ["migrated", "declared"])

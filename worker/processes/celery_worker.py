@@ -6,6 +6,8 @@ import sys
 
 from worker import logs, metrics
 from worker.celery_app import INTAKE, JUDGE, configured
+from worker.database import make_engine
+from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 
@@ -15,6 +17,9 @@ def main() -> None:
     settings = read_settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
     metrics.name_sources({source: known.name for source, known in settings.sources.items()})
+    engine = make_engine(settings.database)
+    refuse_if_behind(engine)
+    engine.dispose()
     from worker.celery_app import app
 
     if settings.pool != "prefork":

@@ -5,12 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
 from rules.yaml_source import BadFile
 from worker.database import WrongDatabase
 from worker.failures import USAGE
+from worker.schema import is_behind
 from worker.settings import SettingsError
 
-KNOWN = (SettingsError, WrongDatabase, BadFile)
+
+class Behind(Exception):
+    """The database lacks a migration: judging would fail on every message, and set them all aside."""
+
+
+KNOWN = (SettingsError, WrongDatabase, BadFile, Behind)
+
+
+def refuse_if_behind(engine: Engine) -> None:
+    """Raise Behind. A database that does not answer is no reason not to start: work waits for it."""
+    try:
+        behind = is_behind(engine)
+    except SQLAlchemyError:
+        return
+    if behind:
+        raise Behind("the database's schema is older than this program: ferrule db upgrade")
 
 
 def run(main: Callable[[], None]) -> None:

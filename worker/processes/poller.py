@@ -8,6 +8,7 @@ import threading
 from worker import logs, metrics
 from worker.composition import build
 from worker.poller import run
+from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 
@@ -20,7 +21,9 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run(build(settings), stop)
+    deps = build(settings)
+    refuse_if_behind(deps.engine)
+    run(deps, stop)
 
 
 if __name__ == "__main__":

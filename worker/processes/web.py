@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from worker import logs, metrics
 from worker.composition import build
+from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
 from worker.settings import read_settings
 from worker.web.app import create_app
@@ -23,6 +24,7 @@ def main() -> None:
     logs.configure(level=settings.log_level, style=settings.log_format)
     metrics.name_sources({source: known.name for source, known in settings.sources.items()})
     deps = build(settings)
+    refuse_if_behind(deps.engine)
     if settings.metrics_listen:
         beside = _server(create_metrics_app(deps), settings.metrics_listen)
         threading.Thread(target=beside.run, daemon=True, name="metrics").start()
