@@ -31,6 +31,7 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
 GAVE_UP = "gave-up"
+FAULT = "fault"
 ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE)
 
 
@@ -124,6 +125,9 @@ def _attempt(channel: Channel, message: Message) -> Refused | Passing | None:
         channel.send(message)
     except (Refused, Passing) as problem:
         return problem
+    except Exception:
+        # A fault of ours in one message: it waits its turn like any other, and is given up in the end.
+        return Passing(FAULT)
     return None
 
 

@@ -151,12 +151,24 @@ def test_one_who_cannot_be_reached_does_not_hold_up_another(engine: Engine, ward
     }
 
 
+def test_a_channel_that_fails_as_nobody_foresaw_holds_up_one_message_only(
+    engine: Engine, ward: Ward, sink: Sink
+) -> None:
+    ward.judge(judged())
+    Ward(engine, ward.orderers, push=("email",), patient_id=2).judge(judged())
+    sink.problems = [UnicodeError("a fault of ours")]
+    assert counted(deliver_due(engine, [sink])) == {
+        ("email", "retried", "fault"): 1,
+        ("email", "sent", ""): 1,
+    }
+
+
 def test_a_mail_that_was_sent_and_not_recorded_is_repeated_under_the_same_key(
     engine: Engine, ward: Ward, sink: Sink
 ) -> None:
     ward.judge(judged())
 
-    class Died(Exception):
+    class Died(BaseException):
         """Stands for the process that is gone right after sending."""
 
     @dataclass
