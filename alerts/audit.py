@@ -22,8 +22,10 @@ from alerts.tables import ALERT_EVENT, AUDIT, AUDIT_SEAL
 GENESIS = "0" * 64
 SEALER_LOCK = 0x0FE44015
 """Key of the PostgreSQL advisory lock that makes the sealer one."""
-LOOK_BACK = 100_000
-"""Records this far behind the newest sealed one are looked at again: ids are given before commits."""
+LOOK_BACK = 10_000
+"""Records this far behind the newest sealed one are looked at again: ids are given before commits. Each
+second, and on SQLite under its write lock (5 ms): no farther than a transaction may live.
+"""
 SEALED_FIELDS = tuple(c.name for c in AUDIT.c)
 EVENT_FIELDS = tuple(c.name for c in ALERT_EVENT.c)
 
