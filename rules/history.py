@@ -32,6 +32,7 @@ RANK = {
     Status.ENTERED_IN_ERROR: 5,
 }
 JUDGED = frozenset({Status.FINAL, Status.AMENDED, Status.CORRECTED, Status.APPENDED})
+PENDING = frozenset({Status.REGISTERED, Status.PRELIMINARY})
 _EPOCH = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -65,7 +66,8 @@ class View:
         sound: list[Result] = []
         for result in current:
             reason = _reason(result, self.as_of)
-            if reason is None and result.key in spoiled:
+            waiting = reason is not None and reason[0] is Unusable.STATUS and result.status in PENDING
+            if result.key in spoiled and (reason is None or waiting):
                 reason = Unusable.SPECIMEN, spoiled[result.key]
             if reason is None or reason[0] is Unusable.STATUS:
                 sound.append(result)
@@ -104,8 +106,7 @@ class View:
 
     def pending(self, analyte: str) -> list[Result]:
         """Results of the analyte that are registered or preliminary."""
-        waiting = {Status.REGISTERED, Status.PRELIMINARY}
-        return [r for r in self._by_analyte.get(analyte, ()) if r.status in waiting]
+        return [r for r in self._by_analyte.get(analyte, ()) if r.status in PENDING]
 
     @cached_property
     def records(self) -> dict[RecordKind, list[Record]]:

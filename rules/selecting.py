@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from rules.analytes import CATALOGUE
 from rules.concepts import CONCEPTS, matches, route_class
 from rules.courses import OPEN_ORDER, Taken, course_start, taken
 from rules.facts import Record, RecordKind, Result
 from rules.history import View
-from rules.measuring import canonical
+from rules.measuring import canonical_interval
 from rules.nodes import (
     Anchor,
     Edge,
@@ -91,14 +90,18 @@ def _previous(found: list[Result]) -> list[Result]:
     return _newest([r for r in found if r.effective_at != found[0].effective_at] if found else [])
 
 
-def _extreme(best: Callable[[Sequence[Decimal]], Decimal]) -> Callable[[list[Result]], list[Result]]:
-    def choose(found: list[Result]) -> list[Result]:
-        valued = [(canonical(r), r) for r in found]
-        numbers = [v for v, _ in valued if v is not None]
-        wanted = best(numbers) if numbers else None
-        return [r for v, r in valued if v is not None and v == wanted]
+def _highest(found: list[Result]) -> list[Result]:
+    """All that may be the highest: of `<114` and `110`, both; of exact values the one, and its equals."""
+    valued = [(value, r) for r in found if (value := canonical_interval(r)) is not None]
+    surely = max((value.low for value, _ in valued), default=None)
+    return [r for value, r in valued if surely is not None and value.high >= surely]
 
-    return choose
+
+def _lowest(found: list[Result]) -> list[Result]:
+    """All that may be the lowest."""
+    valued = [(value, r) for r in found if (value := canonical_interval(r)) is not None]
+    surely = min((value.high for value, _ in valued), default=None)
+    return [r for value, r in valued if surely is not None and value.low <= surely]
 
 
 _CHOICE: dict[Which, Callable[[list[Result]], list[Result]]] = {
@@ -107,8 +110,8 @@ _CHOICE: dict[Which, Callable[[list[Result]], list[Result]]] = {
     Which.ANY: lambda found: found,
     Which.ALL: lambda found: found,
     Which.FIRST: lambda found: _newest(found[::-1]),
-    Which.HIGHEST: _extreme(max),
-    Which.LOWEST: _extreme(min),
+    Which.HIGHEST: _highest,
+    Which.LOWEST: _lowest,
 }
 
 
