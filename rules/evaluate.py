@@ -24,7 +24,6 @@ from rules.answers import (
     renamed,
 )
 from rules.concepts import CONCEPTS, note_matches, order_matches_analyte
-from rules.courses import OPEN_ORDER
 from rules.facts import RecordKind, Result, Sex
 from rules.findings import AbsentEvidence, RecordEvidence, ResultEvidence
 from rules.history import View
@@ -45,6 +44,7 @@ from rules.selecting import look_back, pick, records_of
 from rules.truth import Truth, all_of, any_of
 from rules.wording import printed_result
 
+ACTIVE = "active"
 ORDER_AGE = timedelta(days=30)
 PENDING_AGE = timedelta(days=14)
 
@@ -174,9 +174,9 @@ class Evaluator:
         orders = [
             o
             for o in self.view.records[RecordKind.ORDER]
-            if o.status in OPEN_ORDER
+            if o.status == ACTIVE
             and o.start is not None
-            and timedelta(0) <= self.view.as_of - o.start <= ORDER_AGE + self.view.slack
+            and o.start <= self.view.as_of <= (o.start_last or o.start) + ORDER_AGE + self.view.slack
             and order_matches_analyte(o, node.analyte)
         ]
         evidence = [RecordEvidence(o.key, o.kind, node.analyte, o.name or o.code, o.start) for o in orders]

@@ -73,7 +73,7 @@ def _by_code(conditions: Sequence[Record], at: datetime, slack: timedelta) -> Gr
     codes = [r for r in conditions if r.kind is RecordKind.CONDITION and matches(CONCEPTS["pregnancy"], r)]
     ends = [r.start for r in conditions if r.start and matches(CONCEPTS["pregnancy_end"], r)]
     for code in codes:
-        if code.start is None or not timedelta(0) <= at - code.start <= UNDATED + slack:
+        if code.start is None or not code.start <= at <= (code.start_last or code.start) + UNDATED + slack:
             continue
         if not any(code.start < end <= at for end in ends):
             return Gravidity(True)
