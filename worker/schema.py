@@ -36,11 +36,11 @@ def is_current(engine: Engine) -> bool:
 
 
 def is_behind(engine: Engine) -> bool:
-    """Whether the database lacks a migration of this program; one of a newer program is not behind."""
+    """Whether the database was made by an older program. An empty one is not, nor one of a newer program."""
     with engine.connect() as connection:
         have = version(connection)
     known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-    return have is None or (have in known and have != newest())
+    return have in known and have != newest()
 
 
 def version(connection: Connection) -> str | None:

@@ -1,5 +1,6 @@
 """The migrated schema is the one the program works with, on both databases."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from tests.services.postgres import Postgres
+from worker import schema
 from worker.database import make_engine, reading, writing
 from worker.processes.ending import Behind, refuse_if_behind
 from worker.schema import is_current, upgrade
@@ -43,14 +45,31 @@ def test_upgrading_twice_does_nothing_twice(empty: Engine) -> None:
     assert is_current(empty)
 
 
-def test_a_program_refuses_a_database_that_lacks_a_migration_but_not_a_newer_one(empty: Engine) -> None:
-    with pytest.raises(Behind, match="ferrule db upgrade"):
-        refuse_if_behind(empty)
+LATER = """revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
+"""
+
+
+def test_a_program_refuses_an_older_database_but_not_a_newer_or_empty_one(
+    empty: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_if_behind(empty)
     upgrade(empty)
     refuse_if_behind(empty)
     with writing(empty) as connection:
         connection.execute(text("update alembic_version set version_num = 'of-a-later-program'"))
     refuse_if_behind(empty)
+    with writing(empty) as connection:
+        connection.execute(text("update alembic_version set version_num = '0001'"))
+    shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
+    (tmp_path / "migrations" / "versions" / "0002_later.py").write_text(LATER)
+    monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
+    with pytest.raises(Behind, match="ferrule db upgrade"):
+        refuse_if_behind(empty)
 
 
 def test_a_database_that_does_not_answer_is_no_reason_not_to_start() -> None:
