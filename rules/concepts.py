@@ -20,7 +20,7 @@ from rules.facts import Record, RecordKind
 from rules.library_files import library_names, read_library
 
 NOTE = "note"
-_SYSTEMS: Mapping[str, tuple[str, ...]] = {
+SYSTEMS: Mapping[str, tuple[str, ...]] = {
     "icd10": ("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10"),
     "icd10pcs": ("http://www.cms.gov/Medicare/Coding/ICD10", "http://hl7.org/fhir/sid/icd-10-pcs"),
     "snomed": ("http://snomed.info/sct",),
@@ -29,10 +29,10 @@ _SYSTEMS: Mapping[str, tuple[str, ...]] = {
     "cpt": ("http://www.ama-assn.org/go/cpt",),
     "unii": ("http://fdasis.nlm.nih.gov",),
 }
-_SYSTEM_OF = {uri: short for short, uris in _SYSTEMS.items() for uri in uris}
-_LOINC = "http://loinc.org"
+_SYSTEM_OF = {uri: short for short, uris in SYSTEMS.items() for uri in uris}
+LOINC = "http://loinc.org"
 _RESOLVED = frozenset({"resolved", "inactive", "remission"})
-_NEVER_A_FACT = frozenset({"entered-in-error", "refuted", "not-taken", "draft", "not-done"})
+NEVER_A_FACT = frozenset({"entered-in-error", "refuted", "not-taken", "draft", "not-done"})
 
 
 class Resolved(StrEnum):
@@ -52,6 +52,12 @@ class CodePattern:
     low: str = ""
     high: str = ""
     glob: re.Pattern[str] | None = None
+
+    @property
+    def plain(self) -> str:
+        """The pattern in the plain form of the codes it is held against; ICD-10 takes all below a code."""
+        plain = _plain_code(self.system, self.text)
+        return f"{plain}*" if self.system == "icd10" and not plain.endswith("*") else plain
 
     def fits(self, system: str, code: str) -> bool:
         """Whether the code, in the plain form of `_plain_code`, is one of them."""
@@ -93,7 +99,7 @@ class Concept:
         return any(part.counts(record) for part in self.parts)
 
     def _status_counts(self, record: Record) -> bool:
-        if record.status in _NEVER_A_FACT:
+        if record.status in NEVER_A_FACT:
             return False
         if record.kind is not RecordKind.CONDITION or record.status not in _RESOLVED:
             return True
@@ -114,7 +120,7 @@ def note_matches(concept: Concept, notes: Iterable[str]) -> bool:
 
 def route_class(record: Record) -> str:
     """`injection` for an injecting route or an injection product, else `oral` (no route included)."""
-    by_route = _INJECTING.search(record.route or "") is not None
+    by_route = INJECTING.search(record.route or "") is not None
     return "injection" if by_route or CONCEPTS["injection_product"].counts(record) else "oral"
 
 
@@ -123,12 +129,12 @@ def order_matches_analyte(record: Record, analyte: str) -> bool:
     entry = CATALOGUE[analyte]
     if record.kind is not RecordKind.ORDER:
         return False
-    if record.system == _LOINC and (record.code in entry.loinc or record.code in entry.panels):
+    if record.system == LOINC and (record.code in entry.loinc or record.code in entry.panels):
         return True
     return entry.ordered_as is not None and entry.ordered_as.search(record.name) is not None
 
 
-_INJECTING = re.compile(
+INJECTING = re.compile(
     r"inject|\bi\.?m\b|intramuscular|\bs\.?c\b|subcut|\bi\.?v\b|intravenous|parenteral", re.IGNORECASE
 )
 
@@ -156,13 +162,11 @@ def _pattern(system: str, text: str) -> CodePattern:
     plain = _plain_code(system, text)
     if bounds := re.fullmatch(r"(\w+)-(\w+)", plain):
         return CodePattern(system, text, low=bounds[1], high=bounds[2])
-    if system == "icd10" and not plain.endswith("*"):
-        plain += "*"
-    return CodePattern(system, text, glob=re.compile(translate(plain)))
+    return CodePattern(system, text, glob=re.compile(translate(CodePattern(system, text).plain)))
 
 
 def _patterns(by_system: Mapping[str, Iterable[str]]) -> tuple[CodePattern, ...]:
-    unknown = by_system.keys() - _SYSTEMS.keys()
+    unknown = by_system.keys() - SYSTEMS.keys()
     if unknown:
         raise ValueError(f"concepts: unknown code systems {sorted(unknown)}")
     return tuple(_pattern(system, text) for system, texts in by_system.items() for text in texts)
@@ -176,7 +180,7 @@ def _example(entry: Mapping[str, Any], codes: tuple[CodePattern, ...]) -> tuple[
     if plain is None:
         return "", "", entry["display"]
     code = plain.text.rstrip("*") if plain.glob else plain.text.split("-")[0]
-    return _SYSTEMS[plain.system][0], code, entry["display"]
+    return SYSTEMS[plain.system][0], code, entry["display"]
 
 
 def _concept(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Concept:
