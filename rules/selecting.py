@@ -91,17 +91,17 @@ def _previous(found: list[Result]) -> list[Result]:
 
 
 def _highest(found: list[Result]) -> list[Result]:
-    """All that may be the highest: of `<114` and `110`, both; of exact values the one, and its equals."""
+    """All that may be the highest, the surest first: of `<114` and `110`, 110 and then the other."""
     valued = [(value, r) for r in found if (value := canonical_interval(r)) is not None]
-    surely = max((value.low for value, _ in valued), default=None)
-    return [r for value, r in valued if surely is not None and value.high >= surely]
+    valued.sort(key=lambda one: one[0].low, reverse=True)
+    return [r for value, r in valued if value.high >= valued[0][0].low]
 
 
 def _lowest(found: list[Result]) -> list[Result]:
-    """All that may be the lowest."""
+    """All that may be the lowest, the surest first."""
     valued = [(value, r) for r in found if (value := canonical_interval(r)) is not None]
-    surely = min((value.high for value, _ in valued), default=None)
-    return [r for value, r in valued if surely is not None and value.low <= surely]
+    valued.sort(key=lambda one: one[0].high)
+    return [r for value, r in valued if value.low <= valued[0][0].high]
 
 
 _CHOICE: dict[Which, Callable[[list[Result]], list[Result]]] = {
