@@ -24,7 +24,7 @@ SEALER_LOCK = 0x0FE44015
 """Key of the PostgreSQL advisory lock that makes the sealer one."""
 LOOK_BACK = 10_000
 """Records this far behind the newest sealed one are looked at again: ids are given before commits. Each
-second, and on SQLite under its write lock (5 ms): no farther than a transaction may live.
+second, and on SQLite under its write lock (10 to 18 ms, loaded): no farther than a transaction may live.
 """
 SEALED_FIELDS = tuple(c.name for c in AUDIT.c)
 EVENT_FIELDS = tuple(c.name for c in ALERT_EVENT.c)

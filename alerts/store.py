@@ -1,7 +1,7 @@
 """Writing what was decided: alerts, events, follow-ups and deliveries, all in the caller's transaction.
 
 That transaction is conditional on the patient's version; what a person did to an alert meanwhile is seen by
-`moved`. Decisions come from `alerts.reconcile`; reading alerts is `alerts.reading`.
+`moved`. Decisions come from `alerts.reconcile`; reading alerts is the pages' business.
 """
 
 from __future__ import annotations

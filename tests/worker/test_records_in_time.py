@@ -1,4 +1,4 @@
-"""Which version of a medication, condition or order stands: what its sender said last, however it came to us."""
+"""Which version of a medication, condition or order stands: what its sender said last, however it came."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
