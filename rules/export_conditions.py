@@ -31,6 +31,7 @@ _WHICH = {
     nodes.Which.HIGHEST: "Highest",
     nodes.Which.LOWEST: "Lowest",
 }
+_MOMENTS = {nodes.Which.HIGHEST: "MomentOfHighest", nodes.Which.LOWEST: "MomentOfLowest"}
 _ZERO = timedelta(0)
 
 
@@ -101,7 +102,7 @@ def results_list(selection: nodes.Selection) -> str:
 def moment(point: nodes.Selection | nodes.RecordPoint) -> str:
     """When the thing pointed at was; null when there is no such thing."""
     if isinstance(point, nodes.Selection):
-        return f"Common.Moment({named(point)})"
+        return f"Common.{_MOMENTS.get(point.which, 'Moment')}({named(point)})"
     course = point.kind is RecordKind.MEDICATION and point.edge is nodes.Edge.START
     return f"Common.{'CourseStart' if course else 'LastMoment'}({_records(point.concept)})"
 

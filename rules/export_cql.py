@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rules import nodes
 from rules.building import leaves, points_of
-from rules.export_conditions import condition, leaf, lists_of, results_list, table_function
+from rules.export_conditions import condition, leaf, lists_of, named, results_list, table_function
 from rules.export_facts import Used, common_library, facts_library
 from rules.export_text import NotExportable, identifier, quoted
 from rules.findings import RuleStatus
@@ -184,7 +184,10 @@ def _start(version: str, shared: Iterable[str], over: Iterable[Rule] = ()) -> It
 def _leaves(conditions: Iterable[nodes.Condition], definitions: str) -> Iterator[str]:
     """The lists of results that conditions rest on, then their leaves."""
     parts = _distinct(conditions)
-    yield from dict.fromkeys(results_list(s) for part in parts for s in lists_of(part))
+    lists = {results_list(s): named(s) for part in parts for s in lists_of(part)}
+    if len(set(lists.values())) < len(lists):
+        raise NotExportable("two lists of results have one name in words")
+    yield from lists
     for part in parts:
         yield f"define {identifier(part.text)}:\n  {leaf(part, definitions)}\n"
 

@@ -26,7 +26,7 @@ from rules.concepts import (
     Concept,
 )
 from rules.courses import COURSE_GAP, ENDED, NOT_A_FACT, OPEN_ORDER, RESOLVED
-from rules.evaluate import ORDER_AGE, PENDING_AGE
+from rules.evaluate import ACTIVE, ORDER_AGE, PENDING_AGE
 from rules.export_text import NotExportable, decimal, found, hours, identifier, listed, quoted
 from rules.facts import RecordKind
 from rules.pregnancy import TERM, UNDATED
@@ -216,7 +216,7 @@ def _ordered(analyte: Analyte) -> str:
     return (
         f"define {identifier(f'{analyte.name} ordered')}:\n"
         f'  exists(Common."Orders" R\n'
-        f"    where Common.IsOpen(R) and R.began >= Common.AsOf - {hours(ORDER_AGE)}\n"
+        f"    where R.status = {quoted(ACTIVE)} and R.beganBy >= Common.AsOf - {hours(ORDER_AGE)}\n"
         f"      and ({' or '.join(asked)}))\n"
         f"  or exists({identifier(f'{analyte.name} pending')} R"
         f" where R.at >= Common.AsOf - {hours(PENDING_AGE)})\n"

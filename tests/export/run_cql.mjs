@@ -44,7 +44,9 @@ async function translated(libraries) {
   models.modelInfoLoader.registerModelInfoProvider(
     translator.createModelInfoProvider((name) => translator.stringAsSource(readFileSync(MODELS[name], "utf8"))),
   );
-  const manager = new translator.LibraryManager(models, undefined, undefined, units(translator));
+  const plain = new translator.CqlCompilerOptions();
+  plain.setOptions([translator.CqlCompilerOptions.Options.DisableListDemotion]);
+  const manager = new translator.LibraryManager(models, plain, undefined, units(translator));
   manager.librarySourceLoader.registerProvider(
     translator.createLibrarySourceProvider((name) => translator.stringAsSource(libraries[name])),
   );
@@ -77,8 +79,22 @@ function units(translator) {
   return translator.createUcumService(never, wrong, never, never);
 }
 
+// Libraries by name, each built once; the engine's own repository builds one anew for each that includes it.
+class Shelf {
+  built = {};
+  constructor(elm) {
+    this.elm = elm;
+  }
+  resolve(uri) {
+    const name = uri.split("/").pop();
+    return (this.built[name] ??= new cql.Library(this.elm[name], this));
+  }
+}
+
+const source = fhir.PatientSource.FHIRv401();
+
 async function answered(question, library) {
-  const source = fhir.PatientSource.FHIRv401();
+  source.reset();
   source.loadBundles([question.patient]);
   const asOf = cql.DateTime.parse(question.asOf);
   const context = new cql.PatientContext(library, source.currentPatient(), null, { AsOf: asOf }, asOf);
@@ -93,12 +109,10 @@ const job = JSON.parse(readFileSync(0, "utf8"));
 const started = performance.now();
 const elm = await compiled(job.libraries);
 const compiledAt = performance.now();
-const repository = new cql.Repository(elm);
-const built = {};
+const shelf = new Shelf(elm);
 const answers = [];
 for (const question of job.questions) {
-  built[question.library] ??= new cql.Library(elm[question.library], repository);
-  answers.push(await answered(question, built[question.library]));
+  answers.push(await answered(question, shelf.resolve(question.library)));
 }
 const seconds = (from, to) => Math.round(to - from) / 1000;
 const took = { compiling: seconds(started, compiledAt), asking: seconds(compiledAt, performance.now()) };
