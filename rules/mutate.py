@@ -7,7 +7,7 @@ A mutant survives when every case comes out as it should. One that means the sam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rules.case_facts import case_facts
@@ -137,22 +137,37 @@ def _named(rule: Rule) -> set[str]:
 
 
 class Jury:
-    """The cases of a ruleset, their histories read once, ready to be put to any mutant."""
+    """The cases of a ruleset, their histories read once, ready to be put to any mutant.
+
+    A case that fails as it is would notice every mutant; it is not asked, and stands in `not_asked`.
+
+    Raises:
+        BadCase: a case that says no fact.
+    """
 
     def __init__(self, ruleset: Ruleset) -> None:
         def reader(given: str) -> Evaluator:
             return Evaluator(View(*case_facts(given)), ruleset.vocabulary)
 
-        self._of_rule = {
-            rule.id: [(case, reader(case.given)) for case in rule.cases] for rule in ruleset.rules.values()
-        }
-        self._of_definition = [(case, reader(case.given)) for case in ruleset.definition_cases]
-        for case, read in self._of_definition:
-            read.answer(
-                Ref(case.definition, case.definition)
-            )  # now it knows the definitions that this one names
+        self.not_asked: list[str] = []
+        self._of_rule = {rule.id: list(self._asked(rule, reader)) for rule in ruleset.rules.values()}
+        self._of_definition = []
+        for case in ruleset.definition_cases:
+            read = reader(case.given)  # answering below, it learns the definitions that this one names
+            if _definition_notices(case, read):
+                self.not_asked.append(f"{case.file}:{case.line}: {case.definition}: {case.name}")
+            else:
+                self._of_definition.append((case, read))
         excused = read_library(EQUIVALENT) or {}
         self._equivalent: dict[str, str] = {str(k): str(v) for k, v in excused.items()}
+
+    def _asked(self, rule: Rule, reader: Callable[[str], Evaluator]) -> Iterator[tuple[Case, Evaluator]]:
+        for case in rule.cases:
+            read = reader(case.given)
+            if _rule_notices(case, rule, read):
+                self.not_asked.append(f"{rule.file}:{case.line}: {rule.id}: {case.name}")
+            else:
+                yield case, read
 
     def verdict(self, mutant: Mutant) -> Verdict:
         """Whether any case of the definitions or rules concerned comes out otherwise than expected."""

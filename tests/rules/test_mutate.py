@@ -110,3 +110,14 @@ def test_without_its_cases_a_definition_is_pinned_by_rules_alone_and_mutants_sur
     jury = Jury(bare)
     of_one = [m for m in mutants(bare) if m.name.startswith("definition b12_low_total_in_pregnancy: ")]
     assert any(jury.verdict(m).survived for m in of_one)
+
+
+def test_a_case_that_fails_as_it_is_notices_nothing_and_is_named(tmp_path: Path) -> None:
+    ruleset = _one_rule(tmp_path, [AT], {})
+    assert "30 → 29 ug/L" in _survivors(ruleset)
+    (name,) = Jury(ruleset).not_asked
+    assert name.startswith("made-up.yaml:") and "made-up-rule: fires" in name
+
+
+def test_every_case_of_the_library_is_asked() -> None:
+    assert Jury(load_ruleset()).not_asked == []

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rules.analytes import catalogue_rows
+from rules.case_facts import BadCase
 from rules.cases import Failure as CaseFailure
 from rules.cases import case_count, run_cases
 from rules.catalogue import FORMATS, render
@@ -198,8 +199,14 @@ def mutate_rules(
     Example: ferrule rules mutate --rule hemoglobin-critical
     """
     ruleset = _loaded(rules, site)
-    jury = Jury(ruleset)
+    try:
+        jury = Jury(ruleset)
+    except BadCase as error:
+        raise Failure(f"{error}; `ferrule rules test` says where", USAGE) from None
     chosen = [m for m in mutants(ruleset) if rule is None or rule in m.name]
+    if rule is not None and not chosen:
+        raise Failure(f"no mutant names '{rule}'; `ferrule rules list` shows the rules", USAGE)
+    not_asked = [] if site else [c for c in jury.not_asked if rule is None or f": {rule}: " in c]
     console = Console(stderr=True)
     running = track(chosen, "mutants", console=console, transient=True, disable=not console.is_terminal)
     verdicts = [jury.verdict(m) for m in running]
@@ -213,6 +220,7 @@ def mutate_rules(
             "survived": survivors,
             "equivalent": {v.mutant: v.equivalent for v in equivalent},
             "stale": stale,
+            "not_asked": not_asked,
         }
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
     else:
@@ -220,12 +228,14 @@ def mutate_rules(
             typer.echo(f"survived: {name}")
         for name in stale:
             typer.echo(f"stale excuse: {name}; take it out of {EQUIVALENT}")
+        for name in not_asked:
+            typer.echo(f"not asked: {name}; it fails as it is: ferrule rules test")
         killed = sum(v.killed for v in verdicts)
         typer.echo(
             f"{len(verdicts)} mutants: {killed} noticed, {len(equivalent)} equivalent with a reason, "
             f"{len(survivors)} survived"
         )
-    raise typer.Exit(NO if survivors or stale else 0)
+    raise typer.Exit(NO if survivors or stale or not_asked else 0)
 
 
 @app.command()
