@@ -80,7 +80,7 @@ def concepts_used(ruleset: Ruleset) -> list[Concept]:
     conditions = [c for r in ruleset.rules.values() for c in r.conditions]
     conditions += ruleset.vocabulary.definitions.values()
     names = {leaf.concept for c in conditions for leaf in leaves(c) if isinstance(leaf, nodes.OnRecord)}
-    return sorted((CONCEPTS[n] for n in names), key=lambda c: c.display.lower())
+    return sorted((CONCEPTS[n] for n in names), key=lambda c: (c.display.lower(), c.name))
 
 
 def concept_codes(concept: Concept) -> list[str]:
