@@ -14,6 +14,7 @@ from rules.facts import Sex
 from rules.findings import RuleStatus, Severity
 from rules.limits import Row, Table
 from rules.naming import NamedWithWindowError, in_place
+from rules.nearest import nearest
 from rules.rule import Case, Cased, Expected, Rule
 from rules.shape import (
     BlockShape,
@@ -254,26 +255,34 @@ def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
     """One line for each name in the leaf that nothing defines."""
     for selection in selections_of(leaf):
         if selection.analyte not in CATALOGUE:
-            yield f"unknown analyte '{selection.analyte}'; `ferrule rules analytes` lists them"
+            yield _unknown_analyte(selection.analyte)
     for point in points_of(leaf):
         if isinstance(point, nodes.RecordPoint) and point.concept not in CONCEPTS:
-            yield f"unknown concept '{point.concept}'; concepts live in rules/library/concepts"
+            yield _unknown_concept(point.concept, point.kind)
     match leaf:
         case nodes.OnRecord(kind=kind, concept=name):
             if name not in CONCEPTS:
-                yield f"unknown concept '{name}'; concepts live in rules/library/concepts"
+                yield _unknown_concept(name, kind)
             elif CONCEPTS[name].kind != kind:
                 yield f"'{name}' is a {CONCEPTS[name].kind} concept, not a {kind}"
-        case nodes.Ref(name=name) if name not in known.definitions:
-            yield f"unknown definition '{name}'; definitions live in definitions*.yaml"
-        case nodes.Unsettled(definition=name) if name not in known.definitions:
-            yield f"unknown definition '{name}'"
+        case nodes.Ref(name=name) | nodes.Unsettled(definition=name) if name not in known.definitions:
+            near = nearest(name, known.definitions)
+            yield f"unknown definition '{name}'; {near}definitions live in definitions*.yaml"
         case nodes.Ordered(analyte=name) if name not in CATALOGUE:
-            yield f"unknown analyte '{name}'"
+            yield _unknown_analyte(name)
         case nodes.Measured(test=nodes.BeyondTable(table=name)) if name not in known.tables:
-            yield f"unknown limit table '{name}'"
+            yield f"unknown limit table '{name}'; there are {', '.join(sorted(known.tables)) or 'none'}"
         case nodes.Measured(test=nodes.Noted(concept=name)) if name not in CONCEPTS:
-            yield f"unknown note concept '{name}'"
+            yield f"unknown note concept '{name}'; they live in rules/library/concepts/notes.yaml"
+
+
+def _unknown_analyte(name: str) -> str:
+    return f"unknown analyte '{name}'; {nearest(name, CATALOGUE)}`ferrule rules analytes` lists them"
+
+
+def _unknown_concept(name: str, kind: str) -> str:
+    near = nearest(name, (n for n, concept in CONCEPTS.items() if concept.kind == kind))
+    return f"unknown concept '{name}'; {near}concepts live in rules/library/concepts"
 
 
 def _months(age: str | None) -> int | None:

@@ -34,6 +34,7 @@ from rules.facts import (
     Status,
     Unusable,
 )
+from rules.nearest import nearest
 from rules.reading import Refusal, read
 
 _MORNING = time(8, tzinfo=UTC)
@@ -47,6 +48,7 @@ _CODES = (
     (re.compile(r"^\d{6,}$"), "http://snomed.info/sct"),
     (re.compile(r"^[A-Z]\d"), "http://hl7.org/fhir/sid/icd-10-cm"),
 )
+_CONCEPTS_LIVE = "concepts live in rules/library/concepts"
 _STATUS_WORDS = {s.value for s in Status}
 _RECORD_STATUS = frozenset({"active", "completed", "stopped", "resolved", "inactive", "on-hold", "refuted"})
 _ROUTES = frozenset({"oral", "injection", "intramuscular", "intravenous", "subcutaneous", "other"})
@@ -161,7 +163,8 @@ def _years_before(day: date, years: int) -> date:
 def _result(number: int, words: list[str], now: datetime | None) -> Result:
     at, analyte, rest = moment(words[0], now), words[1], list(words[2:])
     if analyte not in CATALOGUE:
-        raise BadCase(f"unknown analyte '{analyte}' in a case; `ferrule rules analytes` lists them")
+        near = nearest(analyte, CATALOGUE)
+        raise BadCase(f"unknown analyte '{analyte}' in a case; {near}`ferrule rules analytes` lists them")
     options = dict(_options(rest))
     value, unit = rest[0], rest[1] if len(rest) > 1 else None
     coded = value in {c.value for c in Coded}
@@ -246,4 +249,5 @@ def _coded(kind: RecordKind, what: str) -> tuple[str, str, str]:
     for pattern, system in _CODES:
         if pattern.match(what):
             return system, what, what
-    raise BadCase(f"'{what}' is neither a concept nor a code of a known system")
+    near = nearest(what, (name for name, concept in CONCEPTS.items() if concept.kind == kind))
+    raise BadCase(f"'{what}' is neither a concept nor a code of a known system; {near}{_CONCEPTS_LIVE}")

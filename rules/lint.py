@@ -7,10 +7,14 @@ stand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from fnmatch import fnmatch
+from functools import cached_property
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from rules import nodes
@@ -19,10 +23,11 @@ from rules.building import leaves, selections_of
 from rules.concepts import CONCEPTS
 from rules.load import DEFINITIONS, load_ruleset, names_used
 from rules.measuring import to_canonical
+from rules.nearest import nearest
 from rules.rule import Rule
 from rules.ruleset import Ruleset
 from rules.wording import placeholders
-from rules.yaml_source import BadFile
+from rules.yaml_source import BadFile, Source, read_yaml
 
 
 class Level(StrEnum):
@@ -59,7 +64,9 @@ def lint(directory: Path | None, site: Path | None, today: date | None) -> list[
     except BadFile as error:
         return [_unloadable(str(error))]
     known = {*ruleset.rules, *(_library_rules() if directory else ())}
-    found = [lint for rule in ruleset.rules.values() for lint in lint_rule(rule, ruleset, known, today)]
+    places = Places(directory, site)
+    each = (lint_rule(rule, ruleset, known, today, places) for rule in ruleset.rules.values())
+    found = list(dict.fromkeys(lint for lints in each for lint in lints))  # a definition's once, not by rule
     found += _unused(ruleset) if directory is None else []
     return sorted(found, key=lambda x: (x.file, x.line, x.code))
 
@@ -76,27 +83,78 @@ def _library_rules() -> Iterable[str]:
     return load_ruleset().rules
 
 
-def lint_rule(rule: Rule, ruleset: Ruleset, known: set[str], today: date | None) -> Iterator[Lint]:
+class Places:
+    """Where a text stands in the rule files; they are read again, and only when something was found."""
+
+    def __init__(self, directory: Path | None, site: Path | None) -> None:
+        self._directory, self._site = directory, site
+
+    @cached_property
+    def _all(self) -> list[tuple[str, str, int]]:
+        """Text, file and line of every scalar but those of cases; the site's own file first."""
+        with ExitStack() as stack:
+            folder = self._directory or stack.enter_context(as_file(files("rules") / "library" / "questions"))
+            paths = [*([self._site] if self._site else []), *sorted(folder.glob("*.yaml"))]
+            return [place for path in paths for place in _texts(read_yaml(path))]
+
+    def of(self, text: str, rule: Rule) -> tuple[str, int]:
+        """The first place from the rule's line on, else in the definitions or the site's file, else the
+        rule."""
+        flat = " ".join(text.split())
+        found = [(file, line) for said, file, line in self._all if said == flat]
+        site = self._site.name if self._site else None
+        inside = [(f, n) for f, n in found if f == rule.file and n >= rule.line]
+        shared = [(f, n) for f, n in found if fnmatch(f, DEFINITIONS) or f == site]
+        return next(iter((*inside, *shared)), (rule.file, rule.line))
+
+
+def _texts(source: Source) -> Iterator[tuple[str, str, int]]:
+    for path, line in source.lines.items():
+        if "cases" not in path:
+            held = source.data
+            for key in path:
+                held = held[key]
+            if isinstance(held, str):
+                yield " ".join(held.split()), source.file, line
+
+
+def lint_rule(
+    rule: Rule, ruleset: Ruleset, known: set[str], today: date | None, places: Places
+) -> Iterator[Lint]:
     """What is found in one rule."""
 
-    def error(code: str, message: str) -> Lint:
-        return Lint(Level.ERROR, code, rule.file, rule.line, rule.id, f"{rule.id}: {message}")
+    def error(code: str, message: str, text: str = "") -> Lint:
+        file, line = places.of(text, rule) if text else (rule.file, rule.line)
+        if file != rule.file:
+            return Lint(Level.ERROR, code, file, line, "", message)
+        return Lint(Level.ERROR, code, file, line, rule.id, f"{rule.id}: {message}")
 
     for other in (*rule.yields_to, *rule.annotates):
         if other not in known:
-            yield error("unknown-rule", f"names the unknown rule '{other}'; `ferrule rules list` shows them")
+            near = nearest(other, known)
+            yield error(
+                "unknown-rule", f"names the unknown rule '{other}'; {near}`ferrule rules list` shows them"
+            )
     for leaf in _every_leaf(rule, ruleset):
         for code, message in leaf_problems(leaf):
-            yield error(code, message)
+            yield error(code, message, leaf.text)
     for text in (t.value for t in (*rule.headlines, *rule.texts, *rule.actions)):
         for name in sorted(placeholders(text) - CATALOGUE.keys()):
-            yield error("unknown-placeholder", f"text names the unknown analyte '{{{name}}}'")
+            near = nearest(name, CATALOGUE)
+            said = f"text names the unknown analyte '{{{name}}}'; {near}`ferrule rules analytes` lists them"
+            yield error("unknown-placeholder", said, text)
     for headline in rule.headlines:
         if placeholders(headline.value):
-            yield error("headline-carries-value", "headlines travel by e-mail; put values into the text")
+            yield error(
+                "headline-carries-value",
+                "headlines travel by e-mail; put values into the text",
+                headline.value,
+            )
     for expected in rule.follow_up:
         if expected.expect not in CATALOGUE and expected.expect not in CONCEPTS:
-            yield error("unknown-follow-up", f"expects '{expected.expect}', neither an analyte nor a concept")
+            near = nearest(expected.expect, [*CATALOGUE, *CONCEPTS])
+            said = f"expects '{expected.expect}', neither an analyte nor a concept; {near}".rstrip("; ")
+            yield error("unknown-follow-up", said, expected.expect)
     outcomes = {case.expect for case in rule.cases}
     if not ({"fires", "covered", "held"} & outcomes and {"silent", "unknown"} & outcomes):
         yield error("one-sided-cases", "needs a case that fires and one that does not")
@@ -166,12 +224,15 @@ def _limit_problems(analyte: str, limit: nodes.Limit, text: str) -> Iterator[tup
     value = to_canonical(analyte, limit.dimension, limit.base)
     if value is None:
         fit = ", ".join(sorted(entry.crossings)) or "no unit"
-        yield "unit-misfit", f"'{text}': {analyte} is not measured in {limit.unit}; it takes {fit}"
+        yield (
+            "unit-misfit",
+            f"'{text}': {analyte} is not measured in {limit.unit}; it takes {fit} ({entry.canonical_unit})",
+        )
     elif not _believable(entry, value):
         span = f"{entry.hard_low} to {entry.hard_high} {entry.canonical_unit}"
         yield (
             "limit-implausible",
-            f"'{text}': {limit.value} {limit.unit} is outside what is believed ({span})",
+            f"'{text}': {limit.value} {limit.unit} is outside what is believed ({span}); check the unit",
         )
 
 

@@ -47,6 +47,8 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         with as_file(files("rules") / "library" / "questions") as library:
             return load_ruleset(library, site)
     paths = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
+    if (directory / "questions").is_dir():
+        raise BadFile(f"{directory}: the rule files are one folder below; give {directory}/questions")
     if not paths:
         raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
     sources = {path.name: read_yaml(path) for path in paths}

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
-Days = Annotated[str, Field(pattern=r"^\d+ d$", description="A whole number of days, such as `42 d`.")]
+DAYS = r"^\d+ d$"
+Days = Annotated[str, Field(pattern=DAYS, description="A whole number of days, such as `42 d`.")]
 SeverityWord = Literal["critical", "high", "moderate", "low"]
 
 
@@ -77,7 +78,7 @@ class RearmShape(_Shape):
 
 
 class CaseShape(_Shape):
-    """An example that the rule is judged by; `given` is one fact a line (DEVELOPING.md, "Cases")."""
+    """An example that the rule is judged by; `given` is one fact a line (rules/LANGUAGE.md, "Cases")."""
 
     name: Annotated[str, Field(max_length=160)]
     given: str

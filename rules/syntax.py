@@ -22,6 +22,18 @@ from rules.facts import Coded, RecordKind, Sex
 from rules.units import unit_of
 
 _HOURS = {"d": 24, "h": 1, "wk": 7 * 24}
+_IN_WORDS = {
+    "CODED": "positive, negative or equivocal",
+    "DOTS": "'..' as in 30..<100",
+    "KIND": "medication, condition, procedure or order",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "OP": "<, <=, > or >=",
+    "TIMES": "'x ULN'",
+    "TIMEUNIT": "d, h or wk",
+    "UNIT": "a unit such as ug/L",
+    "$END": "the end",
+}
 
 
 class BadExpression(ValueError):
@@ -278,6 +290,6 @@ def _parse(text: str, start: str) -> Any:
 def _say(text: str, error: UnexpectedInput) -> str:
     at = len(text) if error.pos_in_stream is None else error.pos_in_stream
     wanted = error.allowed if isinstance(error, UnexpectedCharacters) else getattr(error, "expected", set())
-    hints = ", ".join(sorted(str(w).lower() for w in wanted or ())[:8])
+    hints = ", ".join(sorted(_IN_WORDS.get(str(w), str(w).lower()) for w in wanted or ())[:8])
     here = text[at : at + 20] or "the end"
     return f"cannot read '{text}' at '{here}'; expected one of: {hints}"

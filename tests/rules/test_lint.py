@@ -58,3 +58,16 @@ def test_a_headline_with_a_value_is_an_error_because_headlines_travel(tmp_path: 
     path = tmp_path / "made-up.yaml"
     path.write_text(path.read_text().replace("A made-up headline", '"Ferritin {ferritin}"'))
     assert "headline-carries-value" in _codes(tmp_path)
+
+
+def test_a_limit_is_shown_where_it_stands_and_a_definition_s_only_once(tmp_path: Path) -> None:
+    write_rule(tmp_path, "one")
+    path = tmp_path / "made-up.yaml"
+    again = path.read_text().partition("rules:\n")[2].replace("made-up-rule", "made-up-twin")
+    path.write_text(path.read_text() + again)
+    definitions = "definitions:\n  one:\n    says: One\n    when: ferritin < 300000 ug/L\n"
+    (tmp_path / "definitions.yaml").write_text(definitions)
+    errors = [found for found in lint(tmp_path, None, TODAY) if found.level is Level.ERROR]
+    assert [(e.file, e.line, e.code) for e in errors] == [("definitions.yaml", 4, "limit-implausible")]
+    (found,) = lint(write_rule(tmp_path / "own", "ferritin < 300000 ug/L"), None, TODAY)
+    assert (found.file, found.line) == ("made-up.yaml", 13)

@@ -14,9 +14,9 @@ from tests.rules.rule_files import RULE, write_rule
 @pytest.mark.parametrize(
     ("leaf", "says"),
     [
-        ("ferritin < 30", "expected one of"),
+        ("ferritin < 30", "a unit such as ug/L"),
         ("ferritin < 30 furlong", "unknown unit 'furlong'"),
-        ("feritin < 30 ug/L", "unknown analyte 'feritin'"),
+        ("feritin < 30 ug/L", "unknown analyte 'feritin'; did you mean 'ferritin'?"),
         ("medication no_such_concept within 90 d", "unknown concept 'no_such_concept'"),
         ("medication celiac within 90 d", "'celiac' is a condition concept"),
         ("no_such_definition", "unknown definition 'no_such_definition'"),
@@ -41,8 +41,8 @@ def test_b100_an_expression_that_means_nothing_is_refused_with_its_line(
     ("old", "new", "line", "says"),
     [
         ("    status: active\n", "    status: maybe\n", 7, "draft"),
-        ("    severity: high\n", "", 5, "severity"),
-        ("    version: 1\n", "    version: 1\n    colour: red\n", 7, "colour"),
+        ("    severity: high\n", "", 5, "'severity' is missing"),
+        ("    version: 1\n", "    version: 1\n    colour: red\n", 7, "unknown key 'colour'"),
         ("        - ferritin < 30 ug/L\n", "        []\n", 12, "at least 1"),
         ("    sources: [seed]\n", "    sources: [no-such-source]\n", 5, "unknown source 'no-such-source'"),
         ("    headline: A made-up headline\n", f"    headline: {'x' * 141}\n", 10, "140"),
@@ -58,6 +58,12 @@ def test_b100_a_shape_that_does_not_fit_is_refused_with_its_line(
         load_ruleset(tmp_path)
     assert str(refused.value).startswith(f"made-up.yaml:{line}: ")
     assert says in str(refused.value)
+
+
+def test_the_folder_above_the_rule_files_is_named_as_such(tmp_path: Path) -> None:
+    write_rule(tmp_path / "questions")
+    with pytest.raises(BadFile, match="one folder below"):
+        load_ruleset(tmp_path)
 
 
 def test_b100_definitions_in_a_circle_are_refused(tmp_path: Path) -> None:

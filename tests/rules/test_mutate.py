@@ -116,7 +116,8 @@ def test_a_case_that_fails_as_it_is_notices_nothing_and_is_named(tmp_path: Path)
     ruleset = _one_rule(tmp_path, [AT], {})
     assert "30 → 29 ug/L" in _survivors(ruleset)
     (name,) = Jury(ruleset).not_asked
-    assert name.startswith("made-up.yaml:") and "made-up-rule: fires" in name
+    assert name.startswith("made-up.yaml:")
+    assert "made-up-rule: fires" in name
 
 
 def test_every_case_of_the_library_is_asked() -> None:

@@ -87,7 +87,7 @@ def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
         ),
         (LOWER_FERRITIN.replace("< 15 ug/L", "< 15 furlong"), "unknown unit 'furlong'"),
         ("wording:\n  no-such-rule:\n    headline: x\n", r"site\.yaml:5: unknown rule"),
-        ("limits: {}\n", r"site\.yaml:4: limits"),
+        ("limits: {}\n", r"site\.yaml:4: unknown key 'limits'"),
     ],
 )
 def test_what_the_library_does_not_have_cannot_be_changed(tmp_path: Path, text: str, says: str) -> None:
