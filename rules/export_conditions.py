@@ -36,7 +36,7 @@ _ZERO = timedelta(0)
 
 
 def condition(node: nodes.Condition, definitions: str = "") -> str:
-    """A condition as an expression over named leaves; `definitions` says which library has the definitions."""
+    """A condition over its named leaves; `definitions` says which library has the definitions."""
     match node:
         case nodes.All(parts=parts):
             return _joined(" and ", parts, definitions)
@@ -291,7 +291,7 @@ _LEAVES: Mapping[type, Callable[[Any, str], str]] = {
 
 
 def table_function(table: Table) -> str:
-    """A table as a function of the result's day: the limit of the first row that fits; null when none does."""
+    """A table as a function of the result's day: the limit of the first row that fits, else null."""
     rows = "\n".join(f"    when {_fits(row)} then {limits(row.limits)}" for row in table.rows)
     return (
         f"define function {identifier(f'limit of {table.name}')}(at DateTime):\n  case\n{rows}\n"

@@ -13,7 +13,7 @@ from rules import nodes
 from rules.building import leaves, points_of
 from rules.export_conditions import condition, leaf, lists_of, named, results_list, table_function
 from rules.export_facts import Used, common_library, facts_library
-from rules.export_text import NotExportable, identifier, quoted
+from rules.export_text import NotExportable, identifier, quoted, worded
 from rules.findings import RuleStatus
 from rules.load import reached
 from rules.rule import Cased, Rule
@@ -21,10 +21,10 @@ from rules.ruleset import Ruleset
 
 SHARED = ("FerruleCommon", "FerruleFacts", "FerruleDefinitions")
 PRECONDITIONS = """\
-Preconditions: every Observation given is the current version of a usable laboratory result. Left out before are
+Preconditions. Every Observation given is the current version of a usable laboratory result. Left out are
   - results of a spoiled specimen (hemolyzed, clotted, diluted, …, or with an impossible MCHC),
-  - implausible numbers, and numbers without a unit, with an unknown one, or with one that the code does not fit;
-  units are UCUM codes, specimen times have an offset, antibody results carry an interpretation (POS, NEG, IND).
+  - implausible numbers, and those without a unit, with an unknown one, or one that the code does not fit.
+Units are UCUM codes, specimen times have an offset, antibodies carry an interpretation (POS, NEG, IND).
 Each record stands once, in its current version; medication is a MedicationStatement."""
 
 
@@ -35,6 +35,16 @@ class Export:
     libraries: Mapping[str, str]
     rules: Mapping[str, str]
     refused: Mapping[str, str]
+
+    def only(self, rule: str | None) -> Export:
+        """The same for one rule, with what it includes; for all when none is named."""
+        if rule is None:
+            return self
+        if rule not in self.rules:
+            return Export({}, {}, {rule: self.refused[rule]})
+        needed = self.needed_by(self.rules[rule])
+        libraries = {name: text for name, text in self.libraries.items() if name in needed}
+        return Export(libraries, {r: name for r, name in self.rules.items() if name in needed}, {})
 
     def needed_by(self, library: str) -> list[str]:
         """The library's name and those of all it includes."""
@@ -62,6 +72,12 @@ def export(ruleset: Ruleset) -> Export:
     return Export(libraries, {rule.id: library_name(rule.id) for rule in said}, refused)
 
 
+def library_version(text: str) -> str:
+    """The version that a library's own text gives."""
+    line = next(line for line in text.splitlines() if line.startswith("library "))
+    return line.split("'")[1]
+
+
 def library_name(rule_id: str) -> str:
     """`hemoglobin-critical` is `FerruleHemoglobinCritical`."""
     return "Ferrule" + "".join(word.capitalize() for word in rule_id.split("-"))
@@ -75,7 +91,8 @@ def _used(ruleset: Ruleset) -> Used:
     lists = [s for part in parts for s in lists_of(part)]
     points = [p for part in parts for p in points_of(part)]
     return Used(
-        analytes=frozenset(s.analyte for s in lists) | {table.analyte for table in ruleset.vocabulary.tables.values()},
+        analytes=frozenset(s.analyte for s in lists)
+        | {table.analyte for table in ruleset.vocabulary.tables.values()},
         preliminary=frozenset(s.analyte for s in lists if s.preliminary),
         ordered=frozenset(part.analyte for part in parts if isinstance(part, nodes.Ordered)),
         concepts=frozenset(part.concept for part in parts if isinstance(part, nodes.OnRecord))
@@ -87,10 +104,13 @@ def _used(ruleset: Ruleset) -> Used:
 
 
 def _unsaid_definitions(ruleset: Ruleset) -> dict[str, str]:
-    reasons = {}
-    for name, meaning in ruleset.vocabulary.definitions.items():
-        if why := _why_not([meaning]):
-            reasons[name] = why
+    """The definitions that cannot be said, or that rest on one that cannot."""
+    definitions = ruleset.vocabulary.definitions
+    reasons = {name: why for name, meaning in definitions.items() if (why := _why_not([meaning]))}
+    for name, meaning in definitions.items():
+        lost = next((n for n in reached([meaning], definitions) if n in reasons), None)
+        if lost is not None and name not in reasons:
+            reasons[name] = f"definition {lost}: {reasons[lost]}"
     return reasons
 
 
@@ -117,6 +137,8 @@ def _why_not(conditions: Iterable[nodes.Condition]) -> str | None:
     try:
         for part in _distinct(conditions):
             leaf(part)
+            for selection in lists_of(part):
+                results_list(selection)
     except NotExportable as error:
         return str(error)
     return None
@@ -174,7 +196,7 @@ def _rule(rule: Rule, ruleset: Ruleset, header: str, version: str) -> str:
 def _start(version: str, shared: Iterable[str], over: Iterable[Rule] = ()) -> Iterator[str]:
     """The lines after a library's name: the model, what it includes, and that it is about one patient."""
     yield "using FHIR version '4.0.1'\n"
-    versions = {name: version for name in shared}
+    versions = dict.fromkeys(shared, version)
     versions |= {library_name(rule.id): f"{rule.version}-{version}" for rule in over}
     for name, its_version in versions.items():
         yield f"include {name} version '{its_version}' called {name.removeprefix('Ferrule')}"
@@ -193,7 +215,7 @@ def _leaves(conditions: Iterable[nodes.Condition], definitions: str) -> Iterator
 
 
 def _answers(rule: Rule, over: list[str]) -> Iterator[str]:
-    """What the library answers: the pattern before holds and precedence, then what is told and how urgently."""
+    """What the library answers: the pattern, what keeps it from being told, how urgent it is."""
     covered = " or ".join(f'{library_name(name).removeprefix("Ferrule")}."Stands" is true' for name in over)
     hold = "false" if rule.hold is None else f"{condition(rule.hold, 'Definitions.')} is true"
     yield f'// Null: the facts at hand do not settle it.\ndefine "Pattern":\n  {_when(rule.when)}\n'
@@ -202,10 +224,13 @@ def _answers(rule: Rule, over: list[str]) -> Iterator[str]:
     yield 'define "Stands":\n  "Pattern" is true and not "Held"\n'
     yield 'define "Fires":\n  "Stands" and not "Covered"\n'
     yield f'define "Severity":\n  {_cased([Cased(str(c.value), c.when) for c in rule.severities])}\n'
-    yield f'define "Headline":\n  {_cased(rule.headlines)}\n'
+    for severity in sorted({c.value for c in rule.severities}, key=lambda s: s.rank):
+        fires = f'"Fires" and "Severity" = {quoted(severity)}'
+        yield f"define {identifier(f'Fires as {severity}')}:\n  {fires}\n"
+    yield f'define "Headline":\n  {_cased([Cased(worded(c.value), c.when) for c in rule.headlines])}\n'
     for number, action in enumerate(rule.actions, 1):
         applies = "true" if action.when is None else f"{_when(action.when)} is true"
-        yield f'// {action.value}\ndefine "Action {number}":\n  {applies}\n'
+        yield f'// {worded(action.value)}\ndefine "Action {number}":\n  {applies}\n'
 
 
 def _when(when: nodes.Condition) -> str:

@@ -1,7 +1,7 @@
 """The shared CQL libraries: what is common to all rules, and every analyte and concept by its name.
 
 `FerruleCommon` is a template (templates/FerruleCommon.cql.j2) with our units in it; `FerruleFacts` is made of
-the catalogue and the concepts. What either means is said by `rules.measuring`, `rules.courses` and their like.
+the catalogue and the concepts. What they mean is said by `rules.measuring`, `rules.courses` and the like.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HOUR = timedelta(hours=1)
 
 def common_library(header: str, version: str) -> str:
     """`FerruleCommon`: facts out of FHIR, three-valued comparisons, time, units."""
-    environment = Environment(
+    environment = Environment(  # noqa: S701  # CQL, not HTML
         loader=PackageLoader("rules"), undefined=StrictUndefined, keep_trailing_newline=True
     )
     return environment.get_template("FerruleCommon.cql.j2").render(

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from rules.analytes import CATALOGUE
 from rules.nodes import Limit
+from rules.wording import placeholders
 
 _HOUR = timedelta(hours=1)
 _STEP = Decimal("0.00000001")  # CQL decimals have eight places
@@ -26,6 +28,13 @@ def quoted(text: str) -> str:
 def identifier(name: str) -> str:
     """A CQL name of any characters."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def worded(text: str) -> str:
+    """A rule's words without a patient: `{ferritin}` reads [Ferritin]."""
+    for name in placeholders(text):
+        text = text.replace(f"{{{name}}}", f"[{CATALOGUE[name].display if name in CATALOGUE else name}]")
+    return text
 
 
 def listed(items: Iterable[str], of: str = "") -> str:

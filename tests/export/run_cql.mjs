@@ -2,12 +2,12 @@
 //
 //   node run_cql.mjs ORACLE_DIR < job.json > answers.json
 //
-// ORACLE_DIR has node_modules, and keeps what was compiled. The job: {libraries: {name: cql}, roots: [name],
+// ORACLE_DIR has node_modules, and keeps what was compiled. The job: {libraries: {name: cql},
 // questions: [{library, asOf, patient: bundle}]}. The answers, in the order of the questions: {Pattern, Held, Covered,
 // Fires, Severity}. Exit 1 when a library does not compile, with the compiler's words.
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -32,6 +32,7 @@ async function compiled(libraries) {
     return JSON.parse(readFileSync(kept, "utf8"));
   }
   const elm = await translated(libraries);
+  readdirSync(oracle).filter((file) => file.startsWith("elm-")).forEach((file) => rmSync(path.join(oracle, file)));
   writeFileSync(kept, JSON.stringify(elm));
   return elm;
 }

@@ -1,4 +1,4 @@
-"""One patient's usable facts as a FHIR R4 bundle: what a site would hold that meets the export's preconditions.
+"""One patient's usable facts as a FHIR R4 bundle: what a site holds that meets the export's preconditions.
 
 Nothing computed by us is given: transferrin saturation and Mentzer index are left to the CQL.
 """
@@ -59,7 +59,8 @@ def _results(view: View) -> list[Result]:
 
 
 def _observation(result: Result) -> Json:
-    assert result.analyte is not None and result.effective_at is not None
+    assert result.analyte is not None
+    assert result.effective_at is not None
     code = next(iter(CATALOGUE[result.analyte].loinc), f"made-up-{result.analyte}")
     found: Json = {
         "resourceType": "Observation",

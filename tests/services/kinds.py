@@ -53,6 +53,10 @@ def _postgres() -> Path | None:
     return next(iter(postgres_programs()), None)
 
 
+def _npm() -> Path | None:
+    return on_path("npm") if on_path("node") else None
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -77,11 +81,18 @@ KINDS = {
             lambda: on_path("chromium", "chromium-browser"),
             "chromium",
         ),
+        Kind("npm", "the rules as CQL, by CQL's reference engine", _npm, "npm"),
     )
 }
 
 # What a test asks for by a marker, and by a fixture of another name than the kind's.
-ASKED_BY = {"redis": "valkey", "promtool": "prometheus", "browser": "chromium", "broker": "valkey"}
+ASKED_BY = {
+    "redis": "valkey",
+    "promtool": "prometheus",
+    "browser": "chromium",
+    "broker": "valkey",
+    "cql": "npm",
+}
 
 
 def need(name: str) -> Path:

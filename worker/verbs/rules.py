@@ -19,6 +19,8 @@ from rules.cases import case_count, run_cases
 from rules.catalogue import FORMATS, render
 from rules.describe import change_lines, rule_lines
 from rules.diff import differences
+from rules.export_cql import Export, export
+from rules.export_fhir import resources
 from rules.lint import Level, lint
 from rules.load import load_ruleset
 from rules.mutate import EQUIVALENT, Jury, mutants
@@ -167,10 +169,11 @@ def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = 
     else:
         for failure in failures:
             _print_failure(failure)
-        if len(found) > len(failures):
-            typer.echo(
-                f"{len(found) - len(failures)} cases of the library come out otherwise by the site's changes"
-            )
+        moved = [f for f in found if f.moved]
+        for one in moved:
+            typer.echo(f"{one.where}: {one.rule}: {one.case}: {one.said}, by the site's changes")
+        if moved:
+            typer.echo(f"{len(moved)} cases of the library come out otherwise by the site's changes")
         typer.echo(f"{total - len(found)} of {total} cases of {len(ruleset.rules)} rules hold")
     raise typer.Exit(NO if failures else 0)
 
@@ -258,6 +261,50 @@ def catalogue(
         typer.echo(page)
     else:
         out.write_text(page, encoding="utf-8")
+
+
+@app.command("export")
+def export_rules(
+    format: Annotated[str, typer.Option("--format", help="cql or fhir.")] = "cql",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Instead of ./ferrule-FORMAT.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="Only it, and what it needs.")
+    ] = None,
+    rules: RulesDir = None,
+    site: SiteFile = None,
+) -> None:
+    """The rules as CQL libraries, or as FHIR R4 Library and PlanDefinition; what cannot be said is listed.
+
+    Example: ferrule rules export --format cql --out cql
+    """
+    if format not in EXPORTS:
+        raise Failure(f"--format: expected {' or '.join(EXPORTS)}, got '{format}'", USAGE)
+    ruleset = _loaded(rules, site)
+    if rule is not None and rule not in ruleset.rules:
+        raise Failure(f"no rule '{rule}'; `ferrule rules list` shows them", USAGE)
+    exported = export(ruleset).only(rule)
+    files = EXPORTS[format](ruleset, exported)
+    folder = out or Path(f"ferrule-{format}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    typer.echo(f"{len(files)} files of {len(exported.rules)} rules in {folder}")
+    for name, why in exported.refused.items():
+        typer.echo(f"not exported: {name}: {why}", err=True)
+
+
+def _cql_files(_ruleset: Ruleset, exported: Export) -> dict[str, str]:
+    return {f"{name}.cql": text for name, text in exported.libraries.items()}
+
+
+def _fhir_files(ruleset: Ruleset, exported: Export) -> dict[str, str]:
+    found = resources(ruleset, exported)
+    return {f"{n}.json": json.dumps(r, ensure_ascii=False, indent=1) + "\n" for n, r in found.items()}
+
+
+EXPORTS = {"cql": _cql_files, "fhir": _fhir_files}
 
 
 @app.command()
