@@ -34,7 +34,7 @@ class Failure:
 
 def run_cases(ruleset: Ruleset) -> Iterator[Failure | None]:
     """One answer for each case of each rule and definition, and of the site: None where it held."""
-    changed = {change.place for change in ruleset.site_changes}
+    changed = {change.place for change in ruleset.site_changes if change.meaning}
     definitions = ruleset.vocabulary.definitions
     for rule in ruleset.rules.values():
         concerned = bool(changed & ({rule.id} | resting_on(rule.conditions, definitions)))
@@ -62,7 +62,8 @@ def _run(ruleset: Ruleset, rule: Rule, case: Case, file: str) -> Failure | None:
     wrong = "; ".join(_differences(case, judged))
     if not wrong:
         return None
-    return Failure(rule.id, case.name, where, wrong, tuple(tree_lines(judged.tree)))
+    tree = (*tree_lines(judged.tree), *_left_out(View(history, as_of)))
+    return Failure(rule.id, case.name, where, wrong, tree)
 
 
 def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
@@ -76,7 +77,14 @@ def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
     if answer.truth.value == case.expect:
         return None
     said = f"expected {case.expect}, came {answer.truth.value}"
-    return Failure(case.definition, case.name, where, said, tuple(tree_lines(answer.tree)))
+    tree = (*tree_lines(answer.tree), *_left_out(evaluator.view))
+    return Failure(case.definition, case.name, where, said, tree)
+
+
+def _left_out(view: View) -> Iterator[str]:
+    """The results of a case that no condition saw: a forgotten unit is not what was meant to be tried."""
+    for left in view.not_used:
+        yield f"not used: {left.analyte}: {left.reason}, {left.detail}"
 
 
 def case_count(ruleset: Ruleset) -> int:

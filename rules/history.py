@@ -166,5 +166,6 @@ def _reason(result: Result, as_of: datetime) -> tuple[Unusable, str] | None:
     if result.effective_at > as_of:
         return Unusable.FUTURE, "specimen time is later than the moment of judging"
     if result.status not in JUDGED:
-        return Unusable.STATUS, f"status {result.status}"
+        more = ": none was sent, or no word we know" if result.status is Status.UNKNOWN else ""
+        return Unusable.STATUS, f"status {result.status}{more}"
     return None

@@ -26,7 +26,7 @@ from rules.rule import DefinitionCase, Rule, SiteChange
 from rules.ruleset import Citation, Ruleset
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
 from rules.shaping import shaped
-from rules.site import changed_by_site, site_cases
+from rules.site import changed_by_site, site_cases, status_changes
 from rules.truth import Truth
 from rules.words import leaf_words
 from rules.yaml_source import BadFile, Source, read_yaml
@@ -73,7 +73,7 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         _fingerprint(sources.values(), own),
         files=tuple(sources),
         definition_cases=tuple(_definition_cases(shared)),
-        site_changes=changes,
+        site_changes=(*changes, *(status_changes(own, rules) if own else ())),
         site_cases=site_cases(own, rules) if own else (),
     )
 
@@ -218,9 +218,6 @@ def _check_precedence(rules: Mapping[str, Rule]) -> None:
 
 def _with_statuses(rules: Mapping[str, Rule], site: Source) -> dict[str, Rule]:
     statuses = shaped(site, SiteFileShape).statuses
-    for name in statuses:
-        if name not in rules:
-            raise site.error(("statuses", name), f"unknown rule '{name}'; `ferrule rules list` shows them")
     return {n: replace(r, status=RuleStatus(statuses.get(n, r.status))) for n, r in rules.items()}
 
 

@@ -56,13 +56,17 @@ class DefinitionCase:
 
 @dataclass(frozen=True, slots=True)
 class SiteChange:
-    """What reads otherwise at a site: `place` is a rule, definition or table; signed by name and date."""
+    """What reads otherwise at a site: `place` is a rule, definition or table; signed by name and date.
+
+    `meaning` is false of a status: it decides who is told, not what is true.
+    """
 
     place: str
     was: str
     now: str
     because: str
     signed: str
+    meaning: bool = True
 
 
 @dataclass(frozen=True, slots=True)

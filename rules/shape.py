@@ -192,6 +192,9 @@ class SiteChangeShape(_Shape):
     to: Expression
     because: Annotated[str, Field(min_length=10, max_length=300)]
     row: dict[str, str] | None = None
+    says: Annotated[
+        str | None, Field(max_length=200, description="A definition's words, where they held the limit.")
+    ] = None
 
 
 class SiteWordingShape(_Shape):

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rules.nearest import nearest
 from rules.rule import Case, Rule, SiteCase, SiteChange
 from rules.shape import SiteChangeShape, SiteFileShape
 from rules.shaping import shaped
 from rules.yaml_source import Path_, Source, read_yaml
 
 Sources = dict[str, Source]
+_CHANGED = " (changed at this site)"
 
 
 def changed_by_site(
@@ -46,6 +48,24 @@ def changed_by_site(
     return sources, tuple(changes)
 
 
+def status_changes(site: Source, rules: Mapping[str, Rule]) -> Iterator[SiteChange]:
+    """The rules that run otherwise at this site than in the library.
+
+    Raises:
+        BadFile: a rule that is not there.
+    """
+    shape = shaped(site, SiteFileShape)
+    signed = f"{shape.signed_by}, {shape.site}, {shape.signed_on}"
+    for name, status in shape.statuses.items():
+        if name not in rules:
+            near = nearest(name, rules)
+            said = f"unknown rule '{name}'; {near}`ferrule rules list` shows them"
+            raise site.error(("statuses", name), said)
+        if rules[name].status != status:
+            was = f"status: {rules[name].status}"
+            yield SiteChange(name, was, f"status: {status}", "status", signed, meaning=False)
+
+
 def site_cases(site: Source, rules: Mapping[str, Rule]) -> tuple[SiteCase, ...]:
     """The site's own cases, each for a rule that is there."""
     found = []
@@ -72,7 +92,18 @@ def _apply(sources: Sources, site: Source, number: int, change: SiteChangeShape,
         raise site.error(
             (*path, "from"), f"'{change.from_}' does not stand in '{change.in_}'; there stand: {there}"
         )
+    _reword(place, change, site, path)
     return SiteChange(change.in_, change.from_, change.to, change.because, signed)
+
+
+def _reword(place: dict[str, Any], change: SiteChangeShape, site: Source, path: Path_) -> None:
+    """A definition's words often hold the limit: they read anew, or say that something was changed."""
+    if "says" not in place or change.row is not None:
+        if change.says is not None:
+            raise site.error((*path, "says"), f"'{change.in_}' is no definition; only these have such words")
+        return
+    old = str(place["says"]).removesuffix(_CHANGED)
+    place["says"] = change.says or old[: 200 - len(_CHANGED)] + _CHANGED
 
 
 def _place(sources: Sources, name: str, section: str) -> dict[str, Any] | None:

@@ -86,6 +86,7 @@ def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
             r"site\.yaml:5: .*no rule, definition or table",
         ),
         (LOWER_FERRITIN.replace("< 15 ug/L", "< 15 furlong"), "unknown unit 'furlong'"),
+        ("statuses:\n  hemoglobin-critcal: silent\n", r"site\.yaml:5: .*mean 'hemoglobin-critical'"),
         ("wording:\n  no-such-rule:\n    headline: x\n", r"site\.yaml:5: unknown rule"),
         ("limits: {}\n", r"site\.yaml:4: unknown key 'limits'"),
     ],
@@ -93,6 +94,22 @@ def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
 def test_what_the_library_does_not_have_cannot_be_changed(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadFile, match=says):
         load_ruleset(site=_site(tmp_path, text))
+
+
+def test_a_definition_s_words_do_not_keep_the_limit_that_was_changed(tmp_path: Path) -> None:
+    says = load_ruleset(site=_site(tmp_path, LOWER_FERRITIN)).vocabulary.says["iron_definite"]
+    assert says == "Ferritin below 30 µg/L (changed at this site)"
+    anew = LOWER_FERRITIN + "    says: Ferritin below 15 µg/L\n"
+    assert (
+        load_ruleset(site=_site(tmp_path, anew)).vocabulary.says["iron_definite"] == "Ferritin below 15 µg/L"
+    )
+
+
+def test_a_status_is_among_the_changes_and_excuses_no_case(tmp_path: Path) -> None:
+    rule = "iron-deficiency-not-otherwise-covered"
+    ruleset = load_ruleset(site=_site(tmp_path, f"statuses:\n  {rule}: silent\n"))
+    assert f"{rule}: status: active → status: silent" in list(change_lines(ruleset, rule))
+    assert [change.meaning for change in ruleset.site_changes] == [False]
 
 
 def test_the_fingerprint_names_the_site_s_file_too(tmp_path: Path) -> None:

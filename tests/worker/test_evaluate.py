@@ -14,6 +14,7 @@ from worker.failures import Failure
 from worker.intake.decode import decode
 from worker.intake.event import Event, event_of
 from worker.verbs.evaluate import app
+from worker.verbs.explain import app as explaining
 
 UTC_ZONE = ZoneInfo("UTC")
 RULES = load_ruleset()
@@ -215,6 +216,20 @@ def test_a_wrong_option_ends_the_verb_with_what_to_do(tmp_path, options):
     assert isinstance(answer.exception, Failure)
     assert answer.exception.code == 2
     assert "expected" in str(answer.exception)
+
+
+def test_words_for_people_name_what_a_silent_rule_found(tmp_path):
+    site = tmp_path / "site.yaml"
+    site.write_text(f"site: S\nsigned_by: B\nsigned_on: 2026-03-01\nstatuses: {{{UNEXPLAINED}: silent}}\n")
+    answer = run_verb(tmp_path, *map(raw, pattern()), options=("--site", str(site)))
+    assert f"silent: {UNEXPLAINED}, high, " in answer.stdout
+
+
+def test_an_explanation_names_the_results_that_no_condition_saw(tmp_path):
+    file = tmp_path / "input"
+    file.write_bytes(raw(event(result(status=None))))
+    answer = CliRunner().invoke(explaining, [str(file), "--rule", UNEXPLAINED])
+    assert "not used: R1: status, status unknown: none was sent" in answer.stdout
 
 
 def test_words_for_people_name_the_finding_and_its_values(tmp_path):

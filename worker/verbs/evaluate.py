@@ -120,6 +120,10 @@ def _print_words(judgment: Judgment) -> None:
         console.print("  nothing to tell", style="dim")
     for finding in judgment.findings:
         _print_finding(console, finding)
+    for quiet in judgment.silent:
+        console.print(
+            escape(f"  silent: {quiet.rule}, {quiet.severity.value}, {quiet.headline}"), style="dim"
+        )
     for left in judgment.not_used:
         console.print(
             escape(f"  not used: {left.result_id}: {left.reason.value}, {left.detail}"), style="dim"

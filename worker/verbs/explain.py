@@ -4,6 +4,7 @@ rests on."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ import typer
 from rules.cases import outcome
 from rules.explain import tree_json, tree_lines
 from rules.facts import Patient
-from rules.findings import RuleJudgment
+from rules.findings import NotUsed, RuleJudgment
+from rules.history import View
 from rules.load import load_ruleset
 from rules.yaml_source import BadFile
 from worker.evaluate import NoTimeInInput, gathered, time_text
@@ -65,10 +67,11 @@ def explain(
         raise Failure(str(error)) from None
     for _, history in sorted(input.histories.items()):
         judged = ruleset.explain(rule, history, at)
+        left_out = View(history, at).not_used
         lines = (
-            [json.dumps(_json(history.patient, judged), ensure_ascii=False)]
+            [json.dumps(_json(history.patient, judged, left_out), ensure_ascii=False)]
             if as_json
-            else _words(history.patient, judged, time_text(at) or "")
+            else _words(history.patient, judged, left_out, time_text(at) or "")
         )
         for line in lines:
             typer.echo(line)
@@ -76,17 +79,18 @@ def explain(
         raise typer.Exit(USAGE)
 
 
-def _words(patient: Patient, judged: RuleJudgment, at: str) -> list[str]:
+def _words(patient: Patient, judged: RuleJudgment, left_out: Sequence[NotUsed], at: str) -> list[str]:
     head = f"{patient.id}  ({patient.system})  {judged.rule}  {outcome(judged)}  as of {at}"
     why = [
         *([f"held back: {judged.held}"] if judged.held else []),
         *([f"covered by {judged.covered_by}"] if judged.covered_by else []),
         *([f"would be settled by {' or '.join(judged.missing)}"] if judged.missing else []),
     ]
-    return [head, *why, *tree_lines(judged.tree), ""]
+    unused = [f"not used: {left.result_id}: {left.reason.value}, {left.detail}" for left in left_out]
+    return [head, *why, *tree_lines(judged.tree), *unused, ""]
 
 
-def _json(patient: Patient, judged: RuleJudgment) -> dict[str, Any]:
+def _json(patient: Patient, judged: RuleJudgment, left_out: Sequence[NotUsed]) -> dict[str, Any]:
     return {
         "patient": {"system": patient.system, "id": patient.id},
         "rule": judged.rule,
@@ -97,4 +101,8 @@ def _json(patient: Patient, judged: RuleJudgment) -> dict[str, Any]:
         "covered_by": judged.covered_by,
         "missing": list(judged.missing),
         "tree": tree_json(judged.tree),
+        "not_used": [
+            {"result_id": left.result_id, "reason": left.reason.value, "detail": left.detail}
+            for left in left_out
+        ],
     }
