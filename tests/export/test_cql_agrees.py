@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from rules import nodes
 from rules.case_facts import case_facts
 from rules.evaluate import Vocabulary
 from rules.export_cql import export
+from rules.facts import Record
 from rules.history import View
 from rules.load import load_ruleset
 from rules.rule import Cased, Rule
@@ -79,10 +81,16 @@ def _ours(ruleset: Ruleset, rule: str, view: View) -> dict[str, object]:
     return said
 
 
-def _differences(cql: Cql, ruleset: Ruleset, asked: Sequence[Asked]) -> list[str]:
+def _as_given(view: View) -> View:
+    return view
+
+
+def _differences(
+    cql: Cql, ruleset: Ruleset, asked: Sequence[Asked], changed: Callable[[View], View] = _as_given
+) -> list[str]:
     """One line for each question that CQL answers otherwise than we do."""
     exported = export(ruleset)
-    views = [View(*case_facts(one.given)) for one in asked]
+    views = [changed(View(*case_facts(one.given))) for one in asked]
     questions = [
         Question(exported.rules[one.rule], instant(view.as_of), bundle(view))
         for one, view in zip(asked, views, strict=True)
@@ -111,6 +119,23 @@ def test_each_rule_fires_in_cql_where_its_cases_say_so(cql: Cql) -> None:
 def test_each_rule_answers_random_patients_in_cql_as_we_do(cql: Cql) -> None:
     random_ones = [Asked(rule, given) for given in _drawn(cases(), 8) for rule in LIBRARY.rules]
     assert _differences(cql, LIBRARY, [*_some_cases(10), *random_ones]) == []
+
+
+def test_records_dated_by_day_count_to_their_end_in_cql_as_with_us(cql: Cql) -> None:
+    with_records = [one for one in _own_cases() if case_facts(one.given)[0].records]
+    assert _differences(cql, LIBRARY, with_records[::3], _dated_by_day) == []
+
+
+def _dated_by_day(view: View) -> View:
+    """The same patient, of whose records only the days are known."""
+    records = tuple(_of_that_day(record) for record in view.history.records)
+    return replace(view, history=replace(view.history, records=records))
+
+
+def _of_that_day(record: Record) -> Record:
+    assert record.start is not None
+    first = record.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return replace(record, start=first, start_last=first + timedelta(days=1, milliseconds=-1))
 
 
 @pytest.mark.faults

@@ -90,7 +90,7 @@ def _quantity(value: Decimal, unit: str) -> Json:
 def _record(record: Record) -> Json:
     coding = [{"system": record.system, "code": record.code}] if record.code else []
     concept = {"coding": coding, "text": record.name}
-    start = None if record.start is None else instant(record.start)
+    start = _start(record)
     found: Json = {"resourceType": _TYPES[record.kind], "id": record.key}
     match record.kind:
         case RecordKind.MEDICATION:
@@ -109,6 +109,13 @@ def _record(record: Record) -> Json:
         case RecordKind.ORDER:
             found |= {"status": record.status, "code": concept, "authoredOn": start}
     return found
+
+
+def _start(record: Record) -> str | None:
+    """A bare date where only the day is known (here days are those of UTC)."""
+    if record.start is None:
+        return None
+    return instant(record.start) if record.start_last is None else record.start.date().isoformat()
 
 
 def _statement(number: int, said: PregnancyStatement) -> Json:

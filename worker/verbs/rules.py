@@ -275,7 +275,9 @@ def export_rules(
     rules: RulesDir = None,
     site: SiteFile = None,
 ) -> None:
-    """The rules as CQL libraries, or as FHIR R4 Library and PlanDefinition; what cannot be said is listed.
+    """The rules for other systems, as CQL or FHIR.
+
+    FHIR R4 Library and PlanDefinition hold the same CQL. What it cannot say is listed with the reason.
 
     Example: ferrule rules export --format cql --out cql
     """
