@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from rules.building import Known, unknown_names
 from rules.case_facts import case_facts
+from rules.cases import run_cases
 from rules.load import load_ruleset
 from rules.naming import in_place
 from rules.syntax import parse_leaf, parse_selection
@@ -34,10 +36,19 @@ def test_the_page_has_an_example_for_each_line() -> None:
     assert len(_examples()) >= 30
 
 
+def test_the_site_s_file_of_the_page_is_taken_and_its_case_holds(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(PAGE.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    ruleset = load_ruleset(site=site)
+    own = [case.case.name for case in ruleset.site_cases]
+    assert own != []
+    assert [f for f in run_cases(ruleset) if f is not None and f.case in own] == []
+
+
 def test_the_case_lines_of_the_page_are_read() -> None:
     block = PAGE.split("## Cases")[1]
     lines = [
         re.sub(r"\s{4,}\(.*", "", line.strip()) for line in block.splitlines() if line.startswith("    ")
     ]
-    history, _ = case_facts("\n".join(line.replace("until 2026-02-01", "until 2026-02-01") for line in lines))
-    assert (len(history.results), len(history.records), len(history.pregnancy)) == (3, 2, 1)
+    history, _ = case_facts("\n".join(lines))
+    assert (len(history.results), len(history.records), len(history.pregnancy)) == (4, 2, 1)
