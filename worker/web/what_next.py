@@ -71,8 +71,12 @@ def _awaited(expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo
     lines = [
         _line(list(dict.fromkeys(names)), words.day(due, now, zone)) for due, names in sorted(by_day.items())
     ]
-    missing = "one of them does not arrive" if len(expected) > 1 else "it does not arrive"
-    return (*lines, f"You will hear from us only if {missing}, or if a newer result changes the picture.")
+    missing = "one of them" if len(expected) > 1 else "it"
+    # No clock watches these dates yet: the page must not promise a reminder that nobody sends.
+    return (
+        *lines,
+        f"Ferrule does not remind you if {missing} does not arrive; please keep the date yourself.",
+    )
 
 
 def _line(names: list[str], day: str) -> str:
