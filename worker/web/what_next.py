@@ -75,7 +75,7 @@ def _awaited(expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo
     # No clock watches these dates yet: the page must not promise a reminder that nobody sends.
     return (
         *lines,
-        f"Ferrule does not remind you if {missing} does not arrive; please keep the date yourself.",
+        f"Ferrule does not remind you if {missing} does not arrive; please keep the date.",
     )
 
 
