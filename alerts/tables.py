@@ -34,7 +34,8 @@ class Leasable(SQLModel):
 class AlertRow(SQLModel, table=True):
     """One episode of one rule for one patient, as it stands now; `alert_event` says how it came to this.
 
-    `version` counts changes (the ETag). `as_of` is the moment of the judging that the evidence is from,
+    `version` counts changes (the ETag). `policy_id` is the escalation policy that was in force when it was raised
+    (null: the built-in one); `call_list_since` is set while somebody must be called about it. `as_of` is the moment of the judging that the evidence is from,
     `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an alert
     whose rule is another one now.
     """
@@ -84,6 +85,8 @@ class AlertRow(SQLModel, table=True):
     closed_at: datetime | None = None
     superseded_by: str | None = None
     rules_changed: bool = False
+    policy_id: int | None = None
+    call_list_since: datetime | None = None
 
 
 class AlertEventRow(SQLModel, table=True):
@@ -190,6 +193,39 @@ class FollowUpRow(SQLModel, table=True):
     satisfied_by: str | None = None
 
 
+class TimerRow(Leasable, table=True):
+    """Something that happens to an alert at its time unless it is cancelled before: `kind` as in
+    `alerts.escalation.Timer`, `state` pending, done, cancelled or failed.
+    """
+
+    __tablename__ = "timer"
+    __table_args__ = (
+        Index("timer_due", "due_at", sqlite_where=STILL_PENDING, postgresql_where=STILL_PENDING),
+        Index("timer_of_alert", "alert_id", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    alert_id: int = Field(foreign_key="alert.id")
+    follow_up_id: int | None = Field(default=None, foreign_key="follow_up.id")
+    state: str = "pending"
+    reason: str | None = None
+    planned_at: datetime
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class EscalationPolicyRow(SQLModel, table=True):
+    """A policy that was in force from `since` until the next one. Never changed: alerts name theirs."""
+
+    __tablename__ = "escalation_policy"
+
+    id: int | None = Field(default=None, primary_key=True)
+    fingerprint: str
+    document: str
+    since: datetime
+
+
 class AuditRow(SQLModel, table=True):
     """One record of somebody reading or changing something. Inserted plainly, never changed, sealed later.
 
@@ -293,6 +329,8 @@ ADDRESSEE = _table("addressee")
 DELIVERY = _table("delivery")
 NOTICE = _table("notice")
 FOLLOW_UP = _table("follow_up")
+TIMER = _table("timer")
+ESCALATION_POLICY = _table("escalation_policy")
 AUDIT = _table("audit")
 AUDIT_SEAL = _table("audit_seal")
 RECIPIENT = _table("recipient")

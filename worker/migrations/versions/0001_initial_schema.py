@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("closed_at", UTCDateTime(), nullable=True),
         sa.Column("superseded_by", sa.String(), nullable=True),
         sa.Column("rules_changed", sa.Boolean(), nullable=False),
+        sa.Column("policy_id", sa.Integer(), nullable=True),
+        sa.Column("call_list_since", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("patient_id", "rule", "episode", name="alert_episode"),
     )
@@ -335,6 +337,42 @@ def upgrade() -> None:
         batch_op.create_index("follow_up_expected", ["patient_id", "expect", "state"], unique=False)
 
     op.create_table(
+        "escalation_policy",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("document", sa.String(), nullable=False),
+        sa.Column("since", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "timer",
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("follow_up_id", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("planned_at", UTCDateTime(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["alert_id"], ["alert.id"]),
+        sa.ForeignKeyConstraint(["follow_up_id"], ["follow_up.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("timer", schema=None) as batch_op:
+        batch_op.create_index(
+            "timer_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index("timer_of_alert", ["alert_id", "state"], unique=False)
+
+    op.create_table(
         "patient_link",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("retired_id", sa.Integer(), nullable=False),
@@ -576,6 +614,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_patient_link_survivor_id"))
 
     op.drop_table("patient_link")
+    with op.batch_alter_table("timer", schema=None) as batch_op:
+        batch_op.drop_index("timer_of_alert")
+        batch_op.drop_index("timer_due")
+
+    op.drop_table("timer")
+    op.drop_table("escalation_policy")
     with op.batch_alter_table("follow_up", schema=None) as batch_op:
         batch_op.drop_index("follow_up_expected")
 
