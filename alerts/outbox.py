@@ -179,7 +179,8 @@ def _carried(connection: Connection, row: Row[Any], alert_id: int) -> bool:
     """Whether this lane has told, or may have told, of the alert before. In doubt: yes."""
     perhaps = or_(
         DELIVERY.c.state == Outcome.SENT,
-        and_(DELIVERY.c.state == Outcome.OVERTAKEN, DELIVERY.c.attempts > 1),
+        # An attempt before the last may have been made by one who died before recording it.
+        and_(DELIVERY.c.state.in_([Outcome.OVERTAKEN, Outcome.FAILED]), DELIVERY.c.attempts > 1),
         and_(DELIVERY.c.state == Outcome.FAILED, DELIVERY.c.reason == GAVE_UP),
     )
     earlier = (

@@ -1,8 +1,9 @@
 """Accepting messages: every one is in the database, byte for byte, before its sender hears yes.
 
 Same key and same bytes: the first receipt again. Same key and other bytes: an event is set aside as id-
-reused, an HL7 message is taken as new and flagged. Nothing is decoded here; judging comes later
-(`worker.judging`).
+reused, an HL7 message is taken as new and flagged. An id belongs to the one event under it that was not set
+aside: what was quarantined may be sent again mended, under its id. Nothing is decoded here; judging comes
+later (`worker.judging`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from worker.tables import MESSAGE, QUARANTINE_ITEM, SOURCE_SEEN
 DOORBELL_SECONDS = 1
 """A poller leaves a new message to the workers for so long."""
 
-LONGEST_NAME = 500
+LONGEST_NAME_BYTES = 500
+"""No index of PostgreSQL takes a row over 2,704 bytes, and three such names stand in one."""
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -56,7 +58,13 @@ class Inbound:
 
 
 def _storable(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)[:LONGEST_NAME]
+    """The name as a database takes it. One that is cut ends in its hash: two long names stay two."""
+    name = _UNSTORABLE.sub("\ufffd", text)
+    whole = name.encode()
+    if len(whole) <= LONGEST_NAME_BYTES:
+        return name
+    ending = f"~{hashlib.sha256(whole).hexdigest()}"
+    return whole[: LONGEST_NAME_BYTES - len(ending)].decode(errors="ignore") + ending
 
 
 class Outcome(StrEnum):

@@ -80,16 +80,16 @@ def release(connection: Connection, item: int, by: str) -> int:
     message = _answer(connection, item, "released_at", by)
     again = (
         MESSAGE.update()
-        .where(MESSAGE.c.id == message, MESSAGE.c.reason.is_distinct_from(ID_REUSED))
+        .where(MESSAGE.c.id == message)
         .values(state="pending", reason=None, attempts=0, finished_at=None, due_at=db_now(connection))
     )
     try:
         released = connection.execute(again).rowcount == 1
     except IntegrityError:
-        # Set aside, its id was free again, and its sender has used it.
+        # An id belongs to the one event under it that was not set aside.
         released = False
     if not released:
-        raise NotInQuarantine("an id that was used for two events cannot be judged twice: discard it")
+        raise NotInQuarantine("another event holds this id: set that one aside first, or discard this one")
     return message
 
 

@@ -250,6 +250,30 @@ def test_a_mail_that_may_have_arrived_is_taken_back_too(engine: Engine, ward: Wa
     assert sink.steps == [Step.WITHDRAW]
 
 
+def test_a_mail_refused_after_a_sender_died_sending_it_is_taken_back_too(
+    engine: Engine, ward: Ward, sink: Sink
+) -> None:
+    ward.judge(judged())
+
+    class Died(BaseException):
+        """Stands for the process that is gone right after sending."""
+
+    @dataclass
+    class Dying(Sink):
+        def send(self, message: Message) -> None:
+            raise Died
+
+    with pytest.raises(Died):
+        deliver_due(engine, [Dying()])
+    make_due(engine)
+    sink.problems = [Refused("smtp-550")]
+    deliver_due(engine, [sink])
+    assert [d.state for d in deliveries(engine) if d.channel == "email"] == ["failed"]
+    ward.judge(FALSE, at=1, why=Ended.CORRECTED)
+    deliver_due(engine, [sink])
+    assert sink.steps == [Step.WITHDRAW]
+
+
 def test_a_lane_waits_for_its_first_and_another_lane_does_not(engine: Engine, ward: Ward, sink: Sink) -> None:
     ward.judge(judged())
     sink.problems = [Passing("recipient-refused")]

@@ -81,3 +81,10 @@ def test_a_thousand_messages_are_accepted_in_one_call(engine: Engine) -> None:
     accept(engine, [Inbound("lab", str(n), "event", str(n).encode()) for n in range(1000)])
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(MESSAGE)).scalar_one() == 1000
+
+
+def test_names_too_long_for_an_index_are_cut_by_bytes_and_stay_two(engine: Engine) -> None:
+    long = "".join(chr(0x10000 + 7 * at) for at in range(500))
+    one, other = Inbound(long, long, "event", b"one"), Inbound(long, long + "x", "event", b"other")
+    assert [r.outcome for r in accept(engine, [one, other])] == [Outcome.STORED, Outcome.STORED]
+    assert accept(engine, [one])[0].outcome is Outcome.DUPLICATE

@@ -24,13 +24,25 @@ def test_an_event_whose_id_its_sender_has_used_again_is_not_released(engine: Eng
     deps = deps_on(engine)
     judge(deps, [receipt.message for receipt in accept(engine, [inbound(UNREADABLE)])])
     assert outcomes(accept(engine, [inbound(MENDED)])) == ["stored"]
-    with pytest.raises(NotInQuarantine, match="discard it"), writing(engine) as connection:
+    with pytest.raises(NotInQuarantine, match="discard this one"), writing(engine) as connection:
         release(connection, 1, "somebody")
     with reading(engine) as connection:
         assert connection.execute(select(MESSAGE.c.state).order_by(MESSAGE.c.id)).scalars().all() == [
             "quarantined",
             "pending",
         ]
+
+
+def test_an_event_that_came_before_the_first_was_set_aside_can_be_released_after(engine: Engine) -> None:
+    deps = deps_on(engine)
+    first, second = accept(engine, [inbound(UNREADABLE), inbound(MENDED)])
+    assert outcomes([first, second]) == ["stored", "quarantined"]
+    with pytest.raises(NotInQuarantine, match="holds this id"), writing(engine) as connection:
+        release(connection, 1, "somebody")
+    judge(deps, [first.message])
+    with writing(engine) as connection:
+        assert release(connection, 1, "somebody") == second.message
+    assert judge(deps, [second.message]).judged == 1
 
 
 def test_a_part_of_a_judged_message_is_judged_again_with_the_rest(engine: Engine) -> None:
