@@ -9,11 +9,12 @@ from sqlalchemy import Engine
 
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
-from worker import faultpoints, runtime
+from worker import faultpoints, metrics, runtime
 from worker.channels import email_channel
 from worker.database import make_engine
 from worker.doorbell import Doorbell
 from worker.settings import Settings
+from worker.sources import InForce, Watched, load_sources, no_sources
 
 Publish = Callable[[Sequence[int]], bool]
 """Rings the doorbell for stored messages, by their ids. False: not rung; the poller finds them anyway."""
@@ -27,6 +28,7 @@ class Deps:
     ruleset: Ruleset
     settings: Settings
     publish: Publish
+    sources: InForce = no_sources
 
 
 def unheard(_ids: Sequence[int]) -> bool:
@@ -43,12 +45,23 @@ def build(settings: Settings) -> Deps:
         ruleset=load_ruleset(settings.rules_dir, settings.site_file),
         settings=settings,
         publish=_doorbell(settings),
+        sources=sources_of(settings),
     )
+
+
+def sources_of(settings: Settings) -> InForce:
+    """The configured senders, whose names are the metrics' labels from now on. Raises BadFile."""
+    if settings.sources_file is None:
+        return no_sources
+    watched = Watched(settings.sources_file, metrics.sources_refused)
+    metrics.name_sources(lambda source: watched().label(source))
+    return watched
 
 
 def check(settings: Settings) -> None:
     """Raise now what would stop a process later: rule files that are refused, an unreadable SMTP_URL."""
     load_ruleset(settings.rules_dir, settings.site_file)
+    load_sources(settings.sources_file)
     email_channel(settings)
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)

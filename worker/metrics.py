@@ -9,7 +9,7 @@ sources are configured names or `other`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -61,6 +61,12 @@ CANARY = Gauge(
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
 )
+SOURCES_REFUSED = Gauge(
+    "ferrule_sources_file_refused",
+    "1 while the sources file on disk is wrong and an older one is in force.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 RECEIVED_TO_TOLD = Histogram(
     "ferrule_received_to_told_seconds", "From a message's receipt to its alert's delivery.",
     buckets=SECONDS, registry=REGISTRY,
@@ -72,18 +78,22 @@ EVALUATE = Histogram(
     registry=REGISTRY,
 )
 
-_source_names: dict[str, str] = {}
+_labels: list[Callable[[str], str]] = []
 
 
-def name_sources(names: Mapping[str, str]) -> None:
-    """Take the configured names; every other source is counted as `other`."""
-    _source_names.clear()
-    _source_names.update(names)
+def name_sources(label: Callable[[str], str]) -> None:
+    """Take what gives each source its configured name; without it every source is counted as `other`."""
+    _labels[:] = [label]
 
 
 def source_name(source: str) -> str:
     """The label for a source: never what a message says of itself."""
-    return _source_names.get(source, OTHER)
+    return _labels[0](source) if _labels else OTHER
+
+
+def sources_refused(refused: bool) -> None:
+    """Whether the sources file, changed while running, could not be taken."""
+    SOURCES_REFUSED.set(int(refused))
 
 
 def count_received(source: str, format_: str) -> None:

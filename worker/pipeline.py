@@ -88,7 +88,7 @@ def _judge_claimed(deps: Deps, claimed: Sequence[Claimed]) -> Turn:
 def _read(deps: Deps, message: Claimed) -> Read | None:
     """The message read; None when reading it failed by a fault of ours, and it was given back for later."""
     try:
-        return read(message, deps.settings)
+        return read(message, deps.settings, deps.sources().dialect(message.source))
     except Exception as error:
         log.error("reading failed", message=message.id, attempt=message.attempts, error=error)
         _give_back(deps, [message], blameless=False)

@@ -7,14 +7,14 @@ written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, replace
 
 from alerts.people import Orderer
 from rules.facts import Unusable
 from worker import faultpoints
 from worker.claiming import Claimed
 from worker.intake.decode import decode_parts
+from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
 from worker.intake.normalize import Facts, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
@@ -56,8 +56,11 @@ class Read:
         return frozenset((said.patient.system, said.patient.id) for said in self.said)
 
 
-def read(message: Claimed, settings: Settings) -> Read:
-    """Decode one message. Never raises for what a sender may send; what it raises is a fault of ours."""
+def read(message: Claimed, settings: Settings, dialect: Dialect = PLAIN) -> Read:
+    """Decode one message of a sender who writes so.
+
+    Never raises for what a sender may send; what it raises is a fault of ours.
+    """
     if POISON in message.raw:
         faultpoints.reach("poison")
     try:
@@ -68,8 +71,8 @@ def read(message: Claimed, settings: Settings) -> Read:
         return Read(message, whole=_aside(decoded.refused[0]), parts=tuple(map(_aside, decoded.refused[1:])))
     parts = [_aside(why) for why in decoded.refused]
     parts += [MERGES_LATER for event in decoded.events if merge_of(event) is not None]
-    zone = zone_of(message.source, settings)
-    facts = [_facts(event, message, zone) for event in decoded.events if merge_of(event) is None]
+    dialect = replace(dialect, zone=dialect.zone or settings.default_zone)
+    facts = [_facts(event, message, dialect) for event in decoded.events if merge_of(event) is None]
     parts += [why for one in facts for why in _worth_a_look(one)]
     if not facts and parts:
         return Read(message, whole=parts[0], parts=tuple(parts[1:]))
@@ -77,14 +80,10 @@ def read(message: Claimed, settings: Settings) -> Read:
     return Read(message, tuple(_said(message, one) for one in facts), parts=tuple(parts), noticed=noticed)
 
 
-def zone_of(source: str, settings: Settings) -> ZoneInfo | None:
-    """The zone of times without offset: the source's own, else the site's, else none."""
-    configured = settings.sources.get(source)
-    return (configured.zone if configured else None) or settings.default_zone
-
-
-def _facts(event: Event, message: Claimed, zone: ZoneInfo | None) -> Facts:
-    return facts_of(event, zone=zone, received_at=message.received_at, arrival=message.id)
+def _facts(event: Event, message: Claimed, dialect: Dialect) -> Facts:
+    return facts_of(
+        event, zone=dialect.zone, received_at=message.received_at, arrival=message.id, dialect=dialect
+    )
 
 
 def _worth_a_look(facts: Facts) -> list[Aside]:

@@ -7,14 +7,13 @@ shows a value that could be a secret. This module reads settings; it opens no co
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "FERRULE_"
@@ -49,15 +48,6 @@ Listen = Annotated[str, BeforeValidator(_host_and_port)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
 
-class Source(BaseModel):
-    """What is configured of one sender: its short name (a metric label), the zone of its times."""
-
-    model_config = {"arbitrary_types_allowed": True, "extra": "forbid", "frozen": True}
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    zone: Zone | None = None
-
-
 class Settings(BaseSettings):
     """All settings with their defaults. Build it with `read_settings`, which checks what pydantic cannot."""
 
@@ -82,8 +72,8 @@ class Settings(BaseSettings):
     rules_dir: Path | None = Field(None, description="Rule files to use instead of the built-in library.")
     site_file: Path | None = Field(None, description="The site's own limits, statuses and rules.")
     default_zone: Zone | None = Field(None, description="Zone of times that carry no offset.")
-    sources: dict[str, Source] = Field(
-        default_factory=dict, description='JSON: {"urn:lab:north": {"name": "north", "zone": "Europe/Oslo"}}.'
+    sources_file: Path | None = Field(
+        None, description="Who sends to us and how each writes (YAML); its mapping files lie beside it."
     )
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
     smtp_from: str | None = Field(None, description="The sender's address of e-mails.")
@@ -124,9 +114,6 @@ class Settings(BaseSettings):
         if self.smtp_from and not self.smtp_url:
             raise ValueError("FERRULE_SMTP_FROM is set but FERRULE_SMTP_URL is not")
         _refuse_shared_address(self)
-        names = [source.name for source in self.sources.values()]
-        if len(set(names)) < len(names):
-            raise ValueError("FERRULE_SOURCES gives one name to two sources")
         return self
 
     @property
@@ -205,7 +192,7 @@ def _values(keys: Mapping[str, str]) -> dict[str, object]:
         if name in values:
             raise SettingsError(f"{PREFIX}{name.upper()} and {PREFIX}{name.upper()}_FILE are both set")
         if text:
-            values[name] = _parsed(name, key, text)
+            values[name] = text
     return values
 
 
@@ -213,15 +200,6 @@ def _secret(key: str, path: str) -> str:
     if key.removeprefix(PREFIX).lower().removesuffix("_file") not in Settings.model_fields:
         raise SettingsError(f"{key} is not a setting; `ferrule doctor --settings` lists them")
     return _read(Path(path), key).strip()
-
-
-def _parsed(name: str, key: str, text: str) -> object:
-    if name != "sources":
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise SettingsError(f"{key}: expected JSON") from None
 
 
 def _read(path: Path, key: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from rules.load import load_ruleset
 from worker.accepting import Inbound
-from worker.composition import Deps, unheard
+from worker.composition import Deps, sources_of, unheard
 from worker.settings import read_settings
 
 NORTH = "urn:lab:north"
@@ -65,4 +65,5 @@ RULESET = load_ruleset()
 def deps_on(engine: Engine, **settings: str) -> Deps:
     """What the use cases work with, on a test's database; settings by name, as in the environment."""
     given = {f"FERRULE_{name.upper()}": value for name, value in settings.items()}
-    return Deps(engine, RULESET, read_settings(given), unheard)
+    read = read_settings(given)
+    return Deps(engine, RULESET, read, unheard, sources=sources_of(read))

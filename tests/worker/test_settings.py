@@ -43,8 +43,6 @@ def test_an_unknown_file_key_is_refused_by_name() -> None:
         ("DEFAULT_ZONE", "Mars/Olympus"),
         ("POOL", SECRET),
         ("LOCAL_ACCOUNTS", SECRET),
-        ("SOURCES", SECRET),
-        ("SOURCES", '{"urn:lab": {"name": "Not A Label"}}'),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: str) -> None:
@@ -57,7 +55,6 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: str) -> 
         ({"FAULTPOINTS": "poison"}, "FERRULE_ALLOW_FAULTS"),
         ({"SMTP_FROM": "a@example.org"}, "FERRULE_SMTP_URL"),
         ({"HTTP_LISTEN": "127.0.0.1:80", "METRICS_LISTEN": "127.0.0.1:80"}, "FERRULE_METRICS_LISTEN"),
-        ({"SOURCES": '{"a": {"name": "x"}, "b": {"name": "x"}}'}, "FERRULE_SOURCES"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], named: str) -> None:

@@ -7,10 +7,10 @@ under show has to find out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 
 LOINC = "http://loinc.org"
 
@@ -108,6 +108,12 @@ LABORATORIES = (
 )
 
 
-def source_names() -> str:
-    """The setting that names these laboratories in metrics (`FERRULE_SOURCES`)."""
-    return json.dumps({one.source: {"name": one.source.rsplit(":", 1)[-1]} for one in LABORATORIES})
+def sources_file(directory: Path) -> Path:
+    """A sources file that names these laboratories, written into `directory`."""
+    path = directory / "sources.yaml"
+    entries = [
+        f'  - name: {one.source.rsplit(":", 1)[-1]}\n    recognized_by: {{events: ["{one.source}"]}}\n'
+        for one in LABORATORIES
+    ]
+    path.write_text("sources:\n" + "".join(entries), encoding="utf-8")
+    return path

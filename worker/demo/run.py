@@ -17,7 +17,7 @@ from worker.demo import tally
 from worker.demo.child import Running, refuse_a_taken_port, running
 from worker.demo.day import Day, make_day
 from worker.demo.doors import Doors
-from worker.demo.laboratories import source_names
+from worker.demo.laboratories import sources_file
 from worker.demo.mailbox import mailbox
 from worker.demo.sending import Sender
 from worker.demo.stage import LogIn, clear_old_demo, set_stage
@@ -41,17 +41,17 @@ def play(settings: Settings, console: Console) -> None:
     _write(day, directory)
     console.print(f"A made-up day of {len(day.sendings)} messages (seed {day.seed}); Ferrule starts …")
     mail = directory / "mail"
-    with mailbox(mail) as smtp_url, running(settings, directory, _environment(smtp_url)) as child:
+    with mailbox(mail) as smtp_url, running(settings, directory, _environment(smtp_url, directory)) as child:
         _say(_played(day, engine, child, settings, console), console)
         if not settings.demo_exit:
             _stay_open(child, log_in, mail, console)
 
 
-def _environment(smtp_url: str) -> dict[str, str | None]:
+def _environment(smtp_url: str, directory: Path) -> dict[str, str | None]:
     """What differs from a site's own settings: local accounts, named laboratories, mail that goes nowhere."""
     return {
         "FERRULE_LOCAL_ACCOUNTS": "on",
-        "FERRULE_SOURCES": source_names(),
+        "FERRULE_SOURCES_FILE": str(sources_file(directory)),
         "FERRULE_SMTP_URL": smtp_url,
         "FERRULE_SMTP_FROM": "ferrule@clinic.example",
         "FERRULE_SMTP_URL_FILE": None,

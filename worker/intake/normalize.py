@@ -12,6 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.facts import Patient, PregnancyStatement, Record, Result, Sex
+from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event, Identifier, MergeData, PatientItem, PersonItem, ReportData
 from worker.intake.marks import MARK_OF, Mark
 from worker.intake.record_facts import record_fact, record_items
@@ -69,7 +70,14 @@ class Merge:
     retired: tuple[str, str]
 
 
-def facts_of(event: Event, *, zone: ZoneInfo | None, received_at: datetime | None, arrival: int) -> Facts:
+def facts_of(
+    event: Event,
+    *,
+    zone: ZoneInfo | None,
+    received_at: datetime | None,
+    arrival: int,
+    dialect: Dialect = PLAIN,
+) -> Facts:
     """The facts of a report or record event.
 
     `received_at` is the moment of receipt when live and None in `evaluate`, where each fact was known when it
@@ -78,7 +86,7 @@ def facts_of(event: Event, *, zone: ZoneInfo | None, received_at: datetime | Non
     data = event.report
     sent_at = read_instant(event.time, zone).at
     results, noticed = _results(
-        event, data, Setting(event.source, event.id, sent_at, received_at, arrival, zone)
+        event, data, Setting(event.source, event.id, sent_at, received_at, arrival, zone, dialect)
     )
     said_at = _not_after(sent_at, received_at) or _newest(results) or EVER
     records, refused = _records(event, data, said_at, received_at or said_at, arrival, zone)

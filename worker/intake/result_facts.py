@@ -13,6 +13,7 @@ from rules.analytes import Analyte, analyte_by_loinc, loinc_check_digit_ok, why_
 from rules.facts import Result, Status, Unusable
 from rules.reading import Reading, Refusal, read
 from worker.intake.code_systems import LOINC, system_uri
+from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import ResultItem
 from worker.intake.marks import MARK_OF, Mark
 from worker.intake.ranges import limits_of
@@ -39,6 +40,7 @@ class Setting:
     received_at: datetime | None
     arrival: int
     zone: ZoneInfo | None
+    dialect: Dialect = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from worker import logs, metrics
+from worker import logs
 from worker.celery_app import INTAKE, JUDGE, configured
 from worker.database import make_engine
 from worker.processes.ending import refuse_if_behind
@@ -16,7 +16,6 @@ def main() -> None:
     """Run until told to stop."""
     settings = read_settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
-    metrics.name_sources({source: known.name for source, known in settings.sources.items()})
     engine = make_engine(settings.database)
     refuse_if_behind(engine)
     engine.dispose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from worker import logs, metrics
+from worker import logs
 from worker.composition import build
 from worker.poller import run
 from worker.processes.ending import refuse_if_behind
@@ -17,7 +17,6 @@ def main() -> None:
     """Run until told to stop."""
     settings = read_settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
-    metrics.name_sources({source: known.name for source, known in settings.sources.items()})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

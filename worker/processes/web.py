@@ -7,7 +7,7 @@ import threading
 import uvicorn
 from fastapi import FastAPI
 
-from worker import logs, metrics
+from worker import logs
 from worker.composition import build
 from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
@@ -22,7 +22,6 @@ def main() -> None:
     """Serve until told to stop."""
     settings = read_settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
-    metrics.name_sources({source: known.name for source, known in settings.sources.items()})
     deps = build(settings)
     refuse_if_behind(deps.engine)
     if settings.metrics_listen:
