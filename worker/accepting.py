@@ -1,9 +1,9 @@
 """Accepting messages: every one is in the database, byte for byte, before its sender hears yes.
 
-Same key and same bytes: the first receipt again. Same key and other bytes: an event is set aside as id-
-reused, an HL7 message is taken as new and flagged. An id belongs to the one event under it that was not set
-aside: what was quarantined may be sent again mended, under its id. Nothing is decoded here; judging comes
-later (`worker.judging`).
+Same key and same bytes: the first receipt again. Same key and other bytes: an event that says the same is
+kept beside the first and not judged, another one is set aside as id-reused; an HL7 message is taken as new
+and flagged. An id belongs to the one event under it that was not set aside: what was quarantined may be sent
+again mended, under its id. Nothing else is decoded here; judging comes later (`worker.judging`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker import faultpoints, metrics
 from worker.database import db_now, is_sqlite, retried, writing
+from worker.intake.same_event import is_same_event
 from worker.quarantine import ID_REUSED
 from worker.tables import MESSAGE, QUARANTINE_ITEM, SOURCE_SEEN
 
@@ -29,6 +30,9 @@ DOORBELL_SECONDS = 1
 
 LONGEST_NAME_BYTES = 500
 """No index of PostgreSQL takes a row over 2,704 bytes, and three such names stand in one."""
+
+SAME_EVENT = "same-event"
+"""Reason of a row that is kept for its bytes alone: an event stored before, written in another way."""
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -121,12 +125,15 @@ def _store(connection: Connection, inbound: Sequence[Inbound]) -> list[Receipt]:
     # In the order of arrival: a row's id is its arrival number, which settles ties between versions.
     new = _insert(connection, [_row(message, now) for message in by_key.values()])
     known = _known(connection, by_key.keys() - new.keys())
-    reused = [key for key in by_key if key not in new and key not in known]
+    other = [key for key in by_key if key not in new and key not in known]
+    same = _same_events(connection, [by_key[key] for key in other])
+    _insert(connection, [_row(by_key[key], now, reason=SAME_EVENT) for key in same])
+    reused = [key for key in other if key not in same]
     aside = _insert(connection, [_row(by_key[key], now, reason=ID_REUSED) for key in reused])
     _flag_reused(connection, [message for message in by_key.values() if message.format != "event"], new)
     _quarantine(connection, by_key, new, aside, now)
     _mark_seen(connection, {message.source for message in inbound}, now)
-    return _receipts(inbound, new, known, aside, now)
+    return _receipts(inbound, new, known | same, aside, now)
 
 
 def _key(message: Inbound) -> Key:
@@ -141,7 +148,7 @@ def _row(message: Inbound, now: datetime, reason: str | None = None) -> dict[str
         "sha256": message.sha256,
         "format": message.format,
         "raw": message.raw,
-        "state": "quarantined" if reason else "pending",
+        "state": _state(reason),
         "reason": reason,
         "attempts": 0,
         "lease": 0,
@@ -149,6 +156,12 @@ def _row(message: Inbound, now: datetime, reason: str | None = None) -> dict[str
         "received_at": now,
         "finished_at": now if reason else None,
     }
+
+
+def _state(reason: str | None) -> str:
+    if reason is None:
+        return "pending"
+    return "judged" if reason == SAME_EVENT else "quarantined"
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> dict[Key, int]:
@@ -180,6 +193,21 @@ def _known(connection: Connection, keys: set[Key]) -> dict[Key, Known]:
     rows = connection.execute(select(*columns).where(table.c.sha256.in_({key[2] for key in keys})))
     found = {(row.source, row.message_id, row.sha256): (row.id, row.reason, row.received_at) for row in rows}
     return {key: found[key] for key in keys if key in found}
+
+
+def _same_events(connection: Connection, messages: list[Inbound]) -> dict[Key, Known]:
+    """Those of `messages` that say what an event of the same source and id says that is stored already."""
+    table = MESSAGE
+    columns = (table.c.id, table.c.reason, table.c.received_at, table.c.raw)
+    found: dict[Key, Known] = {}
+    for message in messages:
+        same_id = (table.c.source == message.source) & (table.c.message_id == message.message_id)
+        first = connection.execute(
+            select(*columns).where(same_id, table.c.format == "event", table.c.reason.is_(None))
+        ).first()
+        if first is not None and is_same_event(first.raw, message.raw):
+            found[_key(message)] = (first.id, first.reason, first.received_at)
+    return found
 
 
 def _flag_reused(connection: Connection, messages: list[Inbound], new: dict[Key, int]) -> None:

@@ -8,19 +8,43 @@ tasks, no more.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from functools import partial
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
-from kombu import Exchange, Queue
+from kombu import Exchange, Queue, serialization
+from kombu.utils import json as kombu_json
+
+from worker.intake.json_text import NumberText
 
 INTAKE = "ferrule.intake"
 JUDGE = "ferrule.judge"
 
 SOCKET_SECONDS = 2.0
 """Publishing to a hung Redis blocks for ever without it."""
+
+
+LONGEST_INTEGER = 18
+"""Digits of a number that is read as an integer; Python refuses one of thousands, and the task with it."""
+
+
+def _integer(text: str) -> int | NumberText:
+    return int(text) if len(text) <= LONGEST_INTEGER else NumberText(text)
+
+
+_read_json = partial(json.loads, parse_float=NumberText, parse_int=_integer)
+
+
+def read_body(body: str | bytes) -> Any:
+    """A task's JSON with its numbers as they were written: through a float, 9.10 would become 9.1."""
+    return kombu_json.loads(body, _loads=_read_json)
+
+
+serialization.register("json", kombu_json.dumps, read_body, "application/json", "utf-8")
 
 
 def configured(broker_url: str | None) -> Celery:

@@ -1,16 +1,19 @@
 """A whole event from the queue, as a message to store. What is no event is kept too, set aside with its
 reason.
 
-The bytes are the broker's no longer: the event is written out again as JSON, numbers as the broker gave them.
+The bytes are the broker's no longer: the event is written out again as JSON, numbers as they stood in the
+task (`worker.celery_app` reads them so).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+from datetime import date, datetime, time
+from decimal import Decimal
 
 from worker.accepting import Inbound
 from worker.intake.event import event_of
+from worker.intake.json_text import dumps
 from worker.intake.unreadable import Unreadable
 
 QUEUE = "urn:ferrule:queue"
@@ -19,13 +22,27 @@ QUEUE = "urn:ferrule:queue"
 
 def inbound_of(value: object) -> Inbound:
     """`value` as it came in a `ferrule.submit` task."""
-    raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    value = plain(value)
+    raw = dumps(value).encode("utf-8", "replace")
     try:
         event = event_of(value)
     except Unreadable as why:
         source, message_id = _names(value, raw)
         return Inbound(source, message_id, "event", raw, (str(why.reason), why.place, why.remedy))
     return Inbound(event.source, event.id, "event", raw)
+
+
+def plain(value: object) -> object:
+    """The same without what only Celery's own JSON has (dates, UUIDs, bytes): each as its text."""
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float | Decimal):
+        return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _names(value: object, raw: bytes) -> tuple[str, str]:

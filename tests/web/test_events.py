@@ -138,3 +138,81 @@ def test_the_answer_does_not_wait_for_the_doorbell(seeded: Clinic, deps: Deps) -
         answer = httpx.post(f"{address}/events", json=event(), headers=BEARER, timeout=5)
         answered.set()
     assert answer.json()["accepted"] == 1
+
+
+STRUCTURED = {"content-type": "application/cloudevents+json; charset=UTF-8"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+
+
+def send_as(visitor: TestClient, body: bytes, headers: dict[str, str]) -> Response:
+    return visitor.post("/events", content=body, headers=BEARER | headers)
+
+
+def test_a_structured_event_and_a_batch_are_taken_by_their_content_types(visitor: TestClient) -> None:
+    one, two = json.dumps(event(1)).encode(), json.dumps([event(2), event(3)]).encode()
+    assert send_as(visitor, one, STRUCTURED).json()["accepted"] == 1
+    assert send_as(visitor, two, BATCH).json()["accepted"] == 2
+
+
+def test_a_body_that_is_not_what_its_content_type_says_is_refused(visitor: TestClient) -> None:
+    one, many = json.dumps(event()).encode(), json.dumps([event()]).encode()
+    assert send_as(visitor, many, STRUCTURED).status_code == 400
+    assert send_as(visitor, one, BATCH).status_code == 400
+
+
+def binary_headers(sent: dict[str, Any]) -> dict[str, str]:
+    return {f"ce-{name}": sent[name] for name in ("specversion", "type", "source", "id", "time")}
+
+
+def test_a_binary_event_is_the_structured_one_it_stands_for(visitor: TestClient, store: Engine) -> None:
+    sent = event()
+    body = json.dumps(sent["data"], indent=2).encode()
+
+    assert send_as(visitor, body, binary_headers(sent)).json()["accepted"] == 1
+    assert send(visitor, sent).json()["duplicates"] == 1
+    with store.connect() as connection:
+        raw = (
+            connection.execute(select(MESSAGE.c.raw).where(MESSAGE.c.message_id == "EVENT-1"))
+            .scalars()
+            .first()
+        )
+    assert raw is not None
+    assert body in raw
+    assert json.loads(raw)["data"] == sent["data"]
+
+
+def test_a_binary_event_cannot_write_itself_another_envelope(visitor: TestClient, store: Engine) -> None:
+    sent = event(id="EVENT-%22,%22type%22:%22x")
+    answer = send_as(visitor, json.dumps(sent["data"]).encode(), binary_headers(sent))
+    assert answer.json()["accepted"] == 1
+    for body in (b'{}, "id": "other"', b"", b"{"):
+        assert send_as(visitor, body, binary_headers(event(7))).status_code == 400
+    with store.connect() as connection:
+        assert 'EVENT-","type":"x' in connection.execute(select(MESSAGE.c.message_id)).scalars().all()
+
+
+def test_b81_other_formats_charsets_and_compressed_bodies_are_refused_by_name(visitor: TestClient) -> None:
+    body = json.dumps(event()).encode()
+    for headers in (
+        {"content-type": "application/xml"},
+        {"content-type": "application/cloudevents+avro"},
+        {"content-type": "application/json; charset=utf-16"},
+        {"content-encoding": "gzip"},
+        {"content-type": "multipart/form-data; boundary=x"},
+    ):
+        assert send_as(visitor, body, headers).status_code == 415, headers
+
+
+def test_a_client_that_says_no_content_type_is_understood(visitor: TestClient) -> None:
+    body = json.dumps(event()).encode()
+    headers = {"authorization": BEARER["authorization"]}
+    assert visitor.post("/events", content=body, headers=headers).json()["accepted"] == 1
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert send_as(visitor, json.dumps(event(2)).encode(), form).json()["accepted"] == 1
+
+
+def test_the_same_event_written_another_way_is_a_duplicate(visitor: TestClient, rung: list[int]) -> None:
+    send(visitor, event())
+    rung.clear()
+    assert send(visitor, json.dumps(event(), indent=4).encode()).json()["duplicates"] == 1
+    assert rung == []

@@ -1,5 +1,7 @@
 """Accepting: stored once, byte for byte, whatever is sent again."""
 
+import json
+
 import pytest
 from sqlalchemy import Engine, func, select
 
@@ -88,3 +90,18 @@ def test_names_too_long_for_an_index_are_cut_by_bytes_and_stay_two(engine: Engin
     one, other = Inbound(long, long, "event", b"one"), Inbound(long, long + "x", "event", b"other")
     assert [r.outcome for r in accept(engine, [one, other])] == [Outcome.STORED, Outcome.STORED]
     assert accept(engine, [one])[0].outcome is Outcome.DUPLICATE
+
+
+def test_the_same_event_in_other_bytes_is_a_duplicate_and_its_bytes_are_kept(engine: Engine) -> None:
+    made = event("M1", [result("R1", "ferritin", "9")])
+    one = Inbound("lab", "1", "event", json.dumps(made).encode())
+    other = Inbound("lab", "1", "event", json.dumps(made, indent=1, sort_keys=True).encode())
+    [first] = accept(engine, [one])
+    [again] = accept(engine, [other])
+    [once_more] = accept(engine, [other])
+    assert (again.outcome, again.message) == (Outcome.DUPLICATE, first.message)
+    assert once_more.outcome is Outcome.DUPLICATE
+    assert stored(engine) == [("1", "pending", None), ("1", "judged", "same-event")]
+    with reading(engine) as connection:
+        kept = connection.execute(select(MESSAGE.c.raw).order_by(MESSAGE.c.id)).scalars().all()
+    assert kept == [one.raw, other.raw]
