@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
 from rules import nodes
 from rules.analytes import CATALOGUE
-from rules.concepts import CONCEPTS
+from rules.concepts import CONCEPTS, NOTE, Concept
 from rules.facts import Sex
 from rules.findings import RuleStatus, Severity
 from rules.limits import Row, Table
@@ -44,6 +44,7 @@ class Known:
     definitions: frozenset[str]
     selections: Mapping[str, nodes.Selection]
     tables: frozenset[str]
+    concepts: Mapping[str, Concept] = field(default_factory=lambda: CONCEPTS)
 
 
 class Builder:
@@ -251,20 +252,28 @@ def points_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection | nodes.RecordPoint]
         yield from (a.point for a in selection.window.anchors)
 
 
+def concepts_of(leaf: nodes.Leaf) -> Iterator[str]:
+    """The concepts a leaf names: what is on record, what its windows are anchored to, a result's remark."""
+    match leaf:
+        case nodes.OnRecord(concept=name) | nodes.Measured(test=nodes.Noted(concept=name)):
+            yield name
+    yield from (point.concept for point in points_of(leaf) if isinstance(point, nodes.RecordPoint))
+
+
 def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
     """One line for each name in the leaf that nothing defines."""
     for selection in selections_of(leaf):
         if selection.analyte not in CATALOGUE:
             yield _unknown_analyte(selection.analyte)
     for point in points_of(leaf):
-        if isinstance(point, nodes.RecordPoint) and point.concept not in CONCEPTS:
-            yield _unknown_concept(point.concept, point.kind)
+        if isinstance(point, nodes.RecordPoint) and point.concept not in known.concepts:
+            yield _unknown_concept(point.concept, point.kind, known)
     match leaf:
         case nodes.OnRecord(kind=kind, concept=name):
-            if name not in CONCEPTS:
-                yield _unknown_concept(name, kind)
-            elif CONCEPTS[name].kind != kind:
-                yield f"'{name}' is a {CONCEPTS[name].kind} concept, not a {kind}"
+            if name not in known.concepts:
+                yield _unknown_concept(name, kind, known)
+            elif known.concepts[name].kind != kind:
+                yield f"'{name}' is a {known.concepts[name].kind} concept, not a {kind}"
         case nodes.Ref(name=name) | nodes.Unsettled(definition=name) if name not in known.definitions:
             near = nearest(name, known.definitions)
             yield f"unknown definition '{name}'; {near}definitions live in definitions*.yaml"
@@ -272,17 +281,17 @@ def unknown_names(leaf: nodes.Leaf, known: Known) -> Iterator[str]:
             yield _unknown_analyte(name)
         case nodes.Measured(test=nodes.BeyondTable(table=name)) if name not in known.tables:
             yield f"unknown limit table '{name}'; there are {', '.join(sorted(known.tables)) or 'none'}"
-        case nodes.Measured(test=nodes.Noted(concept=name)) if name not in CONCEPTS:
-            yield f"unknown note concept '{name}'; they live in rules/library/concepts/notes.yaml"
+        case nodes.Measured(test=nodes.Noted(concept=name)) if name not in known.concepts:
+            yield _unknown_concept(name, NOTE, known)
 
 
 def _unknown_analyte(name: str) -> str:
     return f"unknown analyte '{name}'; {nearest(name, CATALOGUE)}`ferrule rules analytes` lists them"
 
 
-def _unknown_concept(name: str, kind: str) -> str:
-    near = nearest(name, (n for n, concept in CONCEPTS.items() if concept.kind == kind))
-    return f"unknown concept '{name}'; {near}concepts live in rules/library/concepts"
+def _unknown_concept(name: str, kind: str, known: Known) -> str:
+    near = nearest(name, (n for n, concept in known.concepts.items() if concept.kind == kind))
+    return f"unknown {kind} concept '{name}'; {near}`ferrule rules concepts` lists them"
 
 
 def _months(age: str | None) -> int | None:

@@ -6,6 +6,7 @@
     2026-03-01  parietal_cell_ab positive
     2026-01-10  medication b12_supplement oral until 2026-02-01
     2020-01-01  condition K90.0                 (a concept's name stands for one of its codes)
+    2020-01-01  condition urn:north:list|A7     (a code of a system of one's own)
     2026-03-01  pregnant 20 wk                  (or: not pregnant)
     as of 2026-03-03T08:00:00Z                  (default: the newest result)
     -90d  ferritin 29 ug/L                      (90 d, or -48h, before `as of`; `now` is `as of`)
@@ -16,12 +17,12 @@ Nothing here judges: it builds the history that a case is judged by.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from rules.analytes import CATALOGUE
-from rules.concepts import CONCEPTS
+from rules.concepts import CONCEPTS, Concept
 from rules.facts import (
     Coded,
     History,
@@ -48,7 +49,7 @@ _CODES = (
     (re.compile(r"^\d{6,}$"), "http://snomed.info/sct"),
     (re.compile(r"^[A-Z]\d"), "http://hl7.org/fhir/sid/icd-10-cm"),
 )
-_CONCEPTS_LIVE = "concepts live in rules/library/concepts"
+_CONCEPTS_LIVE = "`ferrule rules concepts` lists them; another system's is SYSTEM|CODE"
 _STATUS_WORDS = {s.value for s in Status}
 _RECORD_STATUS = frozenset({"active", "completed", "stopped", "resolved", "inactive", "on-hold", "refuted"})
 _ROUTES = frozenset({"oral", "injection", "intramuscular", "intravenous", "subcutaneous", "other"})
@@ -68,6 +69,7 @@ class CaseFacts:
     records: list[Record] = field(default_factory=list)
     pregnancy: list[PregnancyStatement] = field(default_factory=list)
     as_of: datetime | None = None
+    concepts: Mapping[str, Concept] = field(default_factory=lambda: CONCEPTS)
 
     def finished(self) -> tuple[History, datetime]:
         """The history and the moment it is judged at; every fact is known from the start."""
@@ -83,14 +85,14 @@ class CaseFacts:
         return history, as_of
 
 
-def case_facts(given: str) -> tuple[History, datetime]:
-    """The history a case gives, and its `as_of`.
+def case_facts(given: str, concepts: Mapping[str, Concept] = CONCEPTS) -> tuple[History, datetime]:
+    """The history a case gives, and its `as_of`; a concept's name stands for one of its codes.
 
     Raises:
         BadCase: naming the line.
     """
     lines = given.replace(";", "\n").splitlines()
-    facts = CaseFacts(as_of=_as_of(lines))
+    facts = CaseFacts(as_of=_as_of(lines), concepts=concepts)
     for line in lines:
         if words := line.split():
             try:
@@ -120,7 +122,7 @@ def _take(facts: CaseFacts, words: list[str]) -> None:
     elif words[:2] == ["as", "of"]:
         return
     elif words[1] in {k.value for k in RecordKind}:
-        facts.records.append(_record(len(facts.records), words, facts.as_of))
+        facts.records.append(_record(len(facts.records), words, facts.as_of, facts.concepts))
     elif "pregnant" in words[1:3]:
         weeks = int(words[2]) if words[1] == "pregnant" and len(words) > 2 else None
         at = moment(words[0], facts.as_of)
@@ -227,9 +229,9 @@ def _options(rest: list[str]) -> Iterator[tuple[str, str]]:
             return
 
 
-def _record(number: int, words: list[str], now: datetime | None) -> Record:
+def _record(number: int, words: list[str], now: datetime | None, concepts: Mapping[str, Concept]) -> Record:
     start, kind, what, rest = words[0], RecordKind(words[1]), words[2], words[3:]
-    system, code, name = _coded(kind, what)
+    system, code, name = _coded(kind, what, concepts)
     if "named" in rest:
         at = rest.index("named")
         name, rest = " ".join(rest[at + 1 :]), rest[:at]
@@ -240,14 +242,17 @@ def _record(number: int, words: list[str], now: datetime | None) -> Record:
     return Record(key, kind, system, code, name, status, moment(start, now), end, _ALWAYS, number, route)
 
 
-def _coded(kind: RecordKind, what: str) -> tuple[str, str, str]:
-    if what in CONCEPTS:
-        concept = CONCEPTS[what]
+def _coded(kind: RecordKind, what: str, concepts: Mapping[str, Concept]) -> tuple[str, str, str]:
+    if what in concepts:
+        concept = concepts[what]
         if concept.kind != kind:
             raise BadCase(f"'{what}' is a {concept.kind} concept, not a {kind}")
         return concept.example
+    if "|" in what:
+        system, _, code = what.rpartition("|")
+        return system, code, code
     for pattern, system in _CODES:
         if pattern.match(what):
             return system, what, what
-    near = nearest(what, (name for name, concept in CONCEPTS.items() if concept.kind == kind))
+    near = nearest(what, (name for name, concept in concepts.items() if concept.kind == kind))
     raise BadCase(f"'{what}' is neither a concept nor a code of a known system; {near}{_CONCEPTS_LIVE}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rules.case_facts import BadCase, case_facts
-from rules.evaluate import Evaluator
 from rules.explain import tree_lines
 from rules.findings import RuleJudgment
 from rules.history import View
@@ -35,14 +34,14 @@ class Failure:
 def run_cases(ruleset: Ruleset) -> Iterator[Failure | None]:
     """One answer for each case of each rule and definition, and of the site: None where it held."""
     changed = {change.place for change in ruleset.site_changes if change.meaning}
-    definitions = ruleset.vocabulary.definitions
+    vocabulary = ruleset.vocabulary
     for rule in ruleset.rules.values():
-        concerned = bool(changed & ({rule.id} | resting_on(rule.conditions, definitions)))
+        concerned = bool(changed & ({rule.id} | resting_on(rule.conditions, vocabulary)))
         for case in rule.cases:
             yield _marked(_run(ruleset, rule, case, rule.file), concerned)
     for example in ruleset.definition_cases:
-        meant = (definitions[example.definition],)
-        concerned = bool(changed & ({example.definition} | resting_on(meant, definitions)))
+        meant = (vocabulary.definitions[example.definition],)
+        concerned = bool(changed & ({example.definition} | resting_on(meant, vocabulary)))
         yield _marked(_run_definition(ruleset, example), concerned)
     for own in ruleset.site_cases:
         yield _run(ruleset, ruleset.rules[own.rule], own.case, own.file)
@@ -55,24 +54,24 @@ def _marked(failure: Failure | None, moved: bool) -> Failure | None:
 def _run(ruleset: Ruleset, rule: Rule, case: Case, file: str) -> Failure | None:
     where = f"{file}:{case.line}"
     try:
-        history, as_of = case_facts(case.given)
+        history, as_of = case_facts(case.given, ruleset.vocabulary.concepts)
     except BadCase as error:
         return Failure(rule.id, case.name, where, str(error))
     judged = ruleset.explain(rule.id, history, as_of)
     wrong = "; ".join(_differences(case, judged))
     if not wrong:
         return None
-    tree = (*tree_lines(judged.tree), *_left_out(View(history, as_of)))
+    tree = (*tree_lines(judged.tree), *_left_out(ruleset.view(history, as_of)))
     return Failure(rule.id, case.name, where, wrong, tree)
 
 
 def _run_definition(ruleset: Ruleset, case: DefinitionCase) -> Failure | None:
     where = f"{case.file}:{case.line}"
     try:
-        history, as_of = case_facts(case.given)
+        history, as_of = case_facts(case.given, ruleset.vocabulary.concepts)
     except BadCase as error:
         return Failure(case.definition, case.name, where, str(error))
-    evaluator = Evaluator(View(history, as_of), ruleset.vocabulary)
+    evaluator = ruleset.evaluator(history, as_of)
     answer = evaluator.answer(Ref(case.definition, case.definition))
     if answer.truth.value == case.expect:
         return None

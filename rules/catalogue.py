@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from rules import nodes
 from rules.building import leaves, selections_of
-from rules.concepts import CONCEPTS, Concept
+from rules.concept_rows import concept_codes, concepts_used
 from rules.load import reached
 from rules.rule import Rule
 from rules.ruleset import Citation, Ruleset
@@ -75,23 +75,6 @@ def limit_lines(rule: Rule, ruleset: Ruleset) -> list[LimitLine]:
     return sorted(found.values(), key=lambda x: (x.analyte, x.expression))
 
 
-def concepts_used(ruleset: Ruleset) -> list[Concept]:
-    """The code sets that some rule or definition names."""
-    conditions = [c for r in ruleset.rules.values() for c in r.conditions]
-    conditions += ruleset.vocabulary.definitions.values()
-    names = {leaf.concept for c in conditions for leaf in leaves(c) if isinstance(leaf, nodes.OnRecord)}
-    return sorted((CONCEPTS[n] for n in names), key=lambda c: (c.display.lower(), c.name))
-
-
-def concept_codes(concept: Concept) -> list[str]:
-    """The codes of a concept and its parts, `system: code`."""
-    own = [f"{p.system}: {p.text}" for p in concept.codes]
-    own += [f"not {p.system}: {p.text}" for p in concept.exceptions]
-    if concept.name_pattern is not None:
-        own.append(f"or a name like {concept.name_pattern.pattern}")
-    return own + [code for part in concept.parts for code in concept_codes(part)]
-
-
 def render(ruleset: Ruleset, format: str) -> str:
     """The page, `html` or `md`.
 
@@ -113,7 +96,7 @@ def render(ruleset: Ruleset, format: str) -> str:
         limits=lambda rule: limit_lines(rule, ruleset),
         concepts=concepts_used(ruleset),
         codes=concept_codes,
-        expected=lambda name: concept_words(name) if name in CONCEPTS else name.replace("_", " "),
+        expected=concept_words,
         sources=lambda names: _cited(names, ruleset),
         case_count=sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases),
     )

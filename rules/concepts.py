@@ -19,6 +19,7 @@ from rules.analytes import CATALOGUE
 from rules.facts import Record, RecordKind
 from rules.library_files import library_names, read_library
 
+Entry = Mapping[str, Any]
 NOTE = "note"
 SYSTEMS: Mapping[str, tuple[str, ...]] = {
     "icd10": ("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10"),
@@ -45,7 +46,7 @@ class Resolved(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodePattern:
-    """Codes of one system: a range by leading characters (`low`..`high`), or all that fit `glob`."""
+    """Codes of one system: a range by leading characters (`low`..`high`; of `SYSTEMS` only), or all that fit `glob`."""
 
     system: str
     text: str
@@ -68,7 +69,7 @@ class CodePattern:
         return self.low <= code[: len(self.low)] <= self.high
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Concept:
     """One meaning. `kind` is a record kind or "note"; `parts` are concepts that belong to it whole.
 
@@ -94,7 +95,7 @@ class Concept:
 
     def counts(self, record: Record) -> bool:
         """Whether the record means this, and its status lets it count."""
-        if _means(self.name, record.system, record.code, record.name) and self._status_counts(record):
+        if _means(self, record.system, record.code, record.name) and self._status_counts(record):
             return True
         return any(part.counts(record) for part in self.parts)
 
@@ -112,16 +113,28 @@ def matches(concept: Concept, record: Record) -> bool:
     return record.kind == concept.kind and concept.counts(record)
 
 
+def fits_plain(concept: Concept, system: str, code: str) -> bool:
+    """Whether a code (`E61.1`, no pattern) of a system, by its short name, means the concept."""
+    return _means(concept, system, code, "") or any(fits_plain(p, system, code) for p in concept.parts)
+
+
+def with_parts(names: Iterable[str], concepts: Mapping[str, Concept]) -> Iterator[str]:
+    """The names, and those of all that belongs to them."""
+    for name in names:
+        yield name
+        yield from with_parts((part.name for part in concepts[name].parts), concepts)
+
+
 def note_matches(concept: Concept, notes: Iterable[str]) -> bool:
     """Whether any of a result's notes says what a note concept looks for."""
     pattern = concept.name_pattern
     return pattern is not None and any(pattern.search(note) for note in notes)
 
 
-def route_class(record: Record) -> str:
-    """`injection` for an injecting route or an injection product, else `oral` (no route included)."""
+def route_class(record: Record, injected: Concept) -> str:
+    """`injection` for an injecting route or an `injected` product, else `oral` (no route included)."""
     by_route = INJECTING.search(record.route or "") is not None
-    return "injection" if by_route or CONCEPTS["injection_product"].counts(record) else "oral"
+    return "injection" if by_route or injected.counts(record) else "oral"
 
 
 def order_matches_analyte(record: Record, analyte: str) -> bool:
@@ -140,14 +153,19 @@ INJECTING = re.compile(
 
 
 @lru_cache(maxsize=65536)
-def _means(concept: str, system: str, code: str, name: str) -> bool:
+def _means(concept: Concept, system: str, code: str, name: str) -> bool:
     """Whether code or name are the concept's own, parts aside. Kept: lists repeat the same few codes."""
-    own, short = CONCEPTS[concept], _SYSTEM_OF.get(system, system)
+    short = short_system(system)
     plain = _plain_code(short, code)
-    if any(p.fits(short, plain) for p in own.exceptions):
+    if any(p.fits(short, plain) for p in concept.exceptions):
         return False
-    named = own.name_pattern is not None and own.name_pattern.search(name) is not None
-    return named or any(p.fits(short, plain) for p in own.codes)
+    named = concept.name_pattern is not None and concept.name_pattern.search(name) is not None
+    return named or any(p.fits(short, plain) for p in concept.codes)
+
+
+def short_system(uri: str) -> str:
+    """A code system by its short name where it has one here, else by its URI."""
+    return _SYSTEM_OF.get(uri, uri)
 
 
 def _plain_code(system: str, code: str) -> str:
@@ -160,15 +178,12 @@ def _plain_code(system: str, code: str) -> str:
 
 def _pattern(system: str, text: str) -> CodePattern:
     plain = _plain_code(system, text)
-    if bounds := re.fullmatch(r"(\w+)-(\w+)", plain):
+    if system in SYSTEMS and (bounds := re.fullmatch(r"(\w+)-(\w+)", plain)):
         return CodePattern(system, text, low=bounds[1], high=bounds[2])
     return CodePattern(system, text, glob=re.compile(translate(CodePattern(system, text).plain)))
 
 
 def _patterns(by_system: Mapping[str, Iterable[str]]) -> tuple[CodePattern, ...]:
-    unknown = by_system.keys() - SYSTEMS.keys()
-    if unknown:
-        raise ValueError(f"concepts: unknown code systems {sorted(unknown)}")
     return tuple(_pattern(system, text) for system, texts in by_system.items() for text in texts)
 
 
@@ -180,10 +195,10 @@ def _example(entry: Mapping[str, Any], codes: tuple[CodePattern, ...]) -> tuple[
     if plain is None:
         return "", "", entry["display"]
     code = plain.text.rstrip("*") if plain.glob else plain.text.split("-")[0]
-    return SYSTEMS[plain.system][0], code, entry["display"]
+    return SYSTEMS.get(plain.system, (plain.system,))[0], code, entry["display"]
 
 
-def _concept(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Concept:
+def _concept(name: str, entries: Mapping[str, Entry]) -> Concept:
     entry = entries[name]
     names = entry.get("names")
     codes = _patterns(entry.get("codes", {}))
@@ -203,7 +218,12 @@ def _concept(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Concept:
     )
 
 
-def _entries() -> Iterator[tuple[str, Mapping[str, Any]]]:
+def concepts_of(entries: Mapping[str, Entry]) -> Mapping[str, Concept]:
+    """Every concept by its name."""
+    return MappingProxyType({name: _concept(name, entries) for name in entries})
+
+
+def _entries() -> Iterator[tuple[str, Entry]]:
     seen: set[str] = set()
     for file in library_names("concepts"):
         for name, entry in read_library("concepts", file).items():
@@ -213,10 +233,8 @@ def _entries() -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield name, entry
 
 
-def _load() -> dict[str, Concept]:
-    entries = dict(_entries())
-    return {name: _concept(name, entries) for name in entries}
+LIBRARY: Mapping[str, Entry] = MappingProxyType(dict(_entries()))
+"""The library's concepts as they stand in its files."""
 
-
-CONCEPTS: Mapping[str, Concept] = MappingProxyType(_load())
-"""Every concept by its name."""
+CONCEPTS: Mapping[str, Concept] = concepts_of(LIBRARY)
+"""The library's concepts; at a site, `Vocabulary.concepts` may hold more."""

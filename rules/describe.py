@@ -73,10 +73,8 @@ def _cased(what: str, cases: Sequence[Cased[object]], ruleset: Ruleset) -> Itera
 def change_lines(ruleset: Ruleset, rule_id: str | None = None) -> Iterator[str]:
     """What a site has changed, of one rule or of all: from, to, why, and who signed it."""
     rule = ruleset.rules.get(rule_id or "")
-    names = set(ruleset.vocabulary.definitions) | set(ruleset.vocabulary.tables) | set(ruleset.rules)
-    if rule is not None:
-        names = resting_on(rule.conditions, ruleset.vocabulary.definitions) | {rule.id}
-    changes = [change for change in ruleset.site_changes if change.place in names]
+    names = None if rule is None else resting_on(rule.conditions, ruleset.vocabulary) | {rule.id}
+    changes = [change for change in ruleset.site_changes if names is None or change.place in names]
     yield f"ruleset {ruleset.fingerprint}"
     if not changes:
         yield "as in the library: the site changes nothing here"

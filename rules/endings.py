@@ -24,14 +24,17 @@ from rules.truth import Truth
 def why_ended(rule: Rule, vocabulary: Vocabulary, history: History, then: datetime, now: datetime) -> Ended:
     """Why `rule`, true at `then`, is not true at `now`."""
 
+    concepts = vocabulary.concepts
+
     def fires(view: View) -> bool:
         return Evaluator(view, vocabulary).answer(rule.when).truth is Truth.TRUE
 
-    if not fires(View(history, then)):
+    if not fires(View(history, then, concepts=concepts)):
         return Ended.RULES_CHANGED
-    if not fires(View(_as_corrected(history, then), then, known_by=now)):
+    if not fires(View(_as_corrected(history, then), then, known_by=now, concepts=concepts)):
         return Ended.CORRECTED
-    return Ended.TIME if fires(View(history, now, slack=now - then)) else Ended.NEWER_FACT
+    stretched = View(history, now, slack=now - then, concepts=concepts)
+    return Ended.TIME if fires(stretched) else Ended.NEWER_FACT
 
 
 def _as_corrected(history: History, then: datetime) -> History:

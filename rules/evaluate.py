@@ -23,7 +23,7 @@ from rules.answers import (
     no_answer,
     renamed,
 )
-from rules.concepts import CONCEPTS, note_matches, order_matches_analyte
+from rules.concepts import CONCEPTS, Concept, note_matches, order_matches_analyte
 from rules.facts import RecordKind, Result, Sex
 from rules.findings import AbsentEvidence, RecordEvidence, ResultEvidence
 from rules.history import View
@@ -51,12 +51,13 @@ PENDING_AGE = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a condition may name: definitions (in words by `says`) and limit tables."""
+    """What a condition may name: definitions (in words by `says`), limit tables and concepts."""
 
     definitions: Mapping[str, nodes.Condition] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     says: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    concepts: Mapping[str, Concept] = field(default_factory=lambda: CONCEPTS)
 
     def said(self, leaf: nodes.Leaf) -> str:
         """The leaf in words where they were made when the rules were loaded, else its expression."""
@@ -234,7 +235,7 @@ class Evaluator:
                 limits = limit_for(self.vocabulary.tables[test.table], self.view, result.effective_at)
                 return compared(result, test.op, limits)
             case nodes.Noted():
-                return Truth.of(note_matches(CONCEPTS[test.concept], result.notes))
+                return Truth.of(note_matches(self.view.concepts[test.concept], result.notes))
 
     # ── parts of the above ───────────────────────────────────────────────────────────────────────────
 

@@ -14,9 +14,7 @@ from typing import Any
 
 from rules import nodes
 from rules.building import selections_of
-from rules.concepts import CONCEPTS
-from rules.export_facts import why_not
-from rules.export_text import NotExportable, decimal, found, identifier, limits, listed, quoted, shifted
+from rules.export_text import NotExportable, decimal, identifier, limits, listed, quoted, shifted
 from rules.facts import RecordKind
 from rules.limits import Row, Table
 from rules.measuring import to_canonical
@@ -104,7 +102,7 @@ def moment(point: nodes.Selection | nodes.RecordPoint) -> str:
     if isinstance(point, nodes.Selection):
         return f"Common.{_MOMENTS.get(point.which, 'Moment')}({named(point)})"
     course = point.kind is RecordKind.MEDICATION and point.edge is nodes.Edge.START
-    return f"Common.{'CourseStart' if course else 'LastMoment'}({_records(point.concept)})"
+    return f"Common.{'CourseStart' if course else 'LastMoment'}(Facts.{identifier(point.concept)})"
 
 
 def _apart(span: nodes.Span, at: str, point: str) -> str:
@@ -198,9 +196,7 @@ def tested(test: nodes.Test, result: str, analyte: str, definitions: str) -> str
             table = f"{definitions}{identifier(f'limit of {test.table}')}({result}.at)"
             return _compared(result, test.op, table, analyte)
         case nodes.Noted():
-            pattern = CONCEPTS[test.concept].name_pattern
-            said = "false" if pattern is None else found("N", pattern)
-            return f"exists({result}.notes N where {said})"
+            return f"exists({result}.notes N where Facts.{identifier(f'says {test.concept}')}(N))"
 
 
 def _compared(result: str, op: nodes.Op, numbers: str, analyte: str, function: str = "Compared") -> str:
@@ -231,14 +227,8 @@ def _beyond_range(test: nodes.BeyondRange, result: str, analyte: str) -> str:
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _records(concept: str) -> str:
-    if why := why_not(CONCEPTS[concept]):
-        raise NotExportable(f"concept {concept}: {why}")
-    return f"Facts.{identifier(concept)}"
-
-
 def _on_record(node: nodes.OnRecord, _definitions: str) -> str:
-    records = _records(node.concept)
+    records = f"Facts.{identifier(node.concept)}"
     said = []
     if node.route is not None:
         said.append(f'{"" if node.route == "injection" else "not "}Facts."by injection"(R)')

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules import nodes
-from rules.building import leaves, points_of
+from rules.building import concepts_of, leaves
+from rules.concepts import Concept
 from rules.export_conditions import condition, leaf, lists_of, named, results_list, table_function
 from rules.export_facts import Used, common_library, facts_library
+from rules.export_facts import why_not as concept_why_not
 from rules.export_text import NotExportable, identifier, quoted, worded
 from rules.findings import RuleStatus
 from rules.load import reached
@@ -89,14 +91,13 @@ def _used(ruleset: Ruleset) -> Used:
     every += [condition for rule in ruleset.rules.values() for condition in rule.conditions]
     parts = _distinct(every)
     lists = [s for part in parts for s in lists_of(part)]
-    points = [p for part in parts for p in points_of(part)]
     return Used(
         analytes=frozenset(s.analyte for s in lists)
         | {table.analyte for table in ruleset.vocabulary.tables.values()},
         preliminary=frozenset(s.analyte for s in lists if s.preliminary),
         ordered=frozenset(part.analyte for part in parts if isinstance(part, nodes.Ordered)),
-        concepts=frozenset(part.concept for part in parts if isinstance(part, nodes.OnRecord))
-        | {p.concept for p in points if isinstance(p, nodes.RecordPoint)},
+        concepts=frozenset(name for part in parts for name in concepts_of(part)),
+        known=ruleset.vocabulary.concepts,
     )
 
 
@@ -105,8 +106,8 @@ def _used(ruleset: Ruleset) -> Used:
 
 def _unsaid_definitions(ruleset: Ruleset) -> dict[str, str]:
     """The definitions that cannot be said, or that rest on one that cannot."""
-    definitions = ruleset.vocabulary.definitions
-    reasons = {name: why for name, meaning in definitions.items() if (why := _why_not([meaning]))}
+    definitions, concepts = ruleset.vocabulary.definitions, ruleset.vocabulary.concepts
+    reasons = {name: why for name, meaning in definitions.items() if (why := _why_not([meaning], concepts))}
     for name, meaning in definitions.items():
         lost = next((n for n in reached([meaning], definitions) if n in reasons), None)
         if lost is not None and name not in reasons:
@@ -120,7 +121,7 @@ def _refused(ruleset: Ruleset, lost: Mapping[str, str]) -> dict[str, str]:
     for rule in ruleset.rules.values():
         names = reached(rule.conditions, ruleset.vocabulary.definitions)
         by_definition = [f"definition {name}: {lost[name]}" for name in names if name in lost]
-        if why := _why_not(rule.conditions) or next(iter(by_definition), None):
+        if why := _why_not(rule.conditions, ruleset.vocabulary.concepts) or next(iter(by_definition), None):
             refused[rule.id] = why
     waiting = True
     while waiting:
@@ -133,9 +134,12 @@ def _refused(ruleset: Ruleset, lost: Mapping[str, str]) -> dict[str, str]:
     return refused
 
 
-def _why_not(conditions: Iterable[nodes.Condition]) -> str | None:
+def _why_not(conditions: Iterable[nodes.Condition], concepts: Mapping[str, Concept]) -> str | None:
     try:
         for part in _distinct(conditions):
+            for concept in concepts_of(part):
+                if why := concept_why_not(concepts[concept]):
+                    return f"concept {concept}: {why}"
             leaf(part)
             for selection in lists_of(part):
                 results_list(selection)

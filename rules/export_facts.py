@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,10 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rules.analytes import CATALOGUE, Analyte
 from rules.concepts import (
-    CONCEPTS,
     INJECTING,
     LOINC,
     NEVER_A_FACT,
+    NOTE,
     SYSTEMS,
     CodePattern,
     Concept,
@@ -84,6 +84,7 @@ class Used:
     preliminary: frozenset[str]
     ordered: frozenset[str]
     concepts: frozenset[str]
+    known: Mapping[str, Concept]
 
     @property
     def all_analytes(self) -> list[str]:
@@ -97,7 +98,7 @@ class Used:
         """Parts before what they belong to."""
         found: dict[str, Concept] = {}
         for name in (*_ALWAYS_ASKED, *sorted(self.concepts)):
-            _with_parts(CONCEPTS[name], found)
+            _with_parts(self.known[name], found)
         return list(found.values())
 
 
@@ -238,6 +239,11 @@ def why_not(concept: Concept) -> str | None:
 def _concept(concept: Concept) -> Iterator[str]:
     if why := why_not(concept):
         yield f"// {concept.name} is left out: {why}\n"
+        return
+    if concept.kind == NOTE:
+        said = "false" if concept.name_pattern is None else found("N", concept.name_pattern)
+        name = identifier(f"says {concept.name}")
+        yield f"// {concept.display}\ndefine function {name}(N String):\n  {said}\n"
         return
     means = [f"({_meaning(concept)} and Common.StatusCounts(R, {quoted(concept.resolved)}))"]
     means += [f"{identifier(f'is {part.name}')}(R)" for part in concept.parts]

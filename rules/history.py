@@ -8,11 +8,12 @@ limits: that is `rules.evaluate`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
+from rules.concepts import CONCEPTS, Concept
 from rules.courses import current_records
 from rules.derived import derived
 from rules.facts import History, PregnancyStatement, Record, RecordKind, Result, Status, Unusable
@@ -47,13 +48,14 @@ class View:
 
     `known_by` is the moment up to which facts count as known (`as_of` unless given). `slack` stretches every
     look-back from `as_of`: the time that passed since an alert was raised, when the question is whether
-    anything but time ended its pattern (`rules.endings`).
+    anything but time ended its pattern (`rules.endings`). `concepts` say what a record means.
     """
 
     history: History
     as_of: datetime
     slack: timedelta = timedelta(0)
     known_by: datetime | None = None
+    concepts: Mapping[str, Concept] = field(default_factory=lambda: CONCEPTS)
 
     @property
     def _known_by(self) -> datetime:
@@ -124,7 +126,8 @@ class View:
 
     def gravidity(self, at: datetime | None = None) -> Gravidity:
         """Pregnant or not at a moment (`as_of` unless given)."""
-        return gravidity(self._said, self.records[RecordKind.CONDITION], at or self.as_of, self.slack)
+        conditions = self.records[RecordKind.CONDITION]
+        return gravidity(self._said, conditions, at or self.as_of, self.concepts, self.slack)
 
     @cached_property
     def age(self) -> int | None:

@@ -20,12 +20,12 @@ from pathlib import Path
 from rules import nodes
 from rules.analytes import CATALOGUE, Analyte
 from rules.building import leaves, selections_of
-from rules.concepts import CONCEPTS
 from rules.load import DEFINITIONS, load_ruleset, names_used
 from rules.measuring import to_canonical
 from rules.nearest import nearest
 from rules.rule import Rule
 from rules.ruleset import Ruleset
+from rules.site_concepts import overlaps
 from rules.wording import placeholders
 from rules.yaml_source import BadFile, Source, read_yaml
 
@@ -68,6 +68,7 @@ def lint(directory: Path | None, site: Path | None, today: date | None) -> list[
     each = (lint_rule(rule, ruleset, known, today, places) for rule in ruleset.rules.values())
     found = list(dict.fromkeys(lint for lints in each for lint in lints))  # a definition's once, not by rule
     found += _unused(ruleset) if directory is None else []
+    found += _overlapping(site) if site else []
     return sorted(found, key=lambda x: (x.file, x.line, x.code))
 
 
@@ -150,9 +151,10 @@ def lint_rule(
                 "headlines travel by e-mail; put values into the text",
                 headline.value,
             )
+    concepts = ruleset.vocabulary.concepts
     for expected in rule.follow_up:
-        if expected.expect not in CATALOGUE and expected.expect not in CONCEPTS:
-            near = nearest(expected.expect, [*CATALOGUE, *CONCEPTS])
+        if expected.expect not in CATALOGUE and expected.expect not in concepts:
+            near = nearest(expected.expect, [*CATALOGUE, *concepts])
             said = f"expects '{expected.expect}', neither an analyte nor a concept; {near}".rstrip("; ")
             yield error("unknown-follow-up", said, expected.expect)
     outcomes = {case.expect for case in rule.cases}
@@ -240,6 +242,12 @@ def _believable(entry: Analyte, value: Decimal) -> bool:
     if entry.hard_low is None or entry.hard_high is None:
         return True
     return entry.hard_low <= value <= entry.hard_high
+
+
+def _overlapping(site: Path) -> Iterator[Lint]:
+    """Codes of the site's concepts that mean something already."""
+    for _, line, message in overlaps(read_yaml(site)):
+        yield Lint(Level.WARNING, "overlapping-code", site.name, line, "", message)
 
 
 def _unused(ruleset: Ruleset) -> list[Lint]:

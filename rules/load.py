@@ -17,16 +17,19 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from rules import nodes
-from rules.building import Builder, Known, leaves
+from rules.building import Builder, Known, concepts_of, leaves
+from rules.concepts import CONCEPTS, Concept, with_parts
 from rules.evaluate import Evaluator, Vocabulary
 from rules.facts import History, Patient
 from rules.findings import RuleStatus
 from rules.history import View
+from rules.library_files import library_digest
 from rules.rule import DefinitionCase, Rule, SiteChange
 from rules.ruleset import Citation, Ruleset
 from rules.shape import DefinitionFileShape, RuleFileShape, SiteFileShape, SourceFileShape
 from rules.shaping import shaped
 from rules.site import changed_by_site, site_cases, status_changes
+from rules.site_concepts import concept_changes, concepts_at
 from rules.truth import Truth
 from rules.words import leaf_words
 from rules.yaml_source import BadFile, Source, read_yaml
@@ -58,7 +61,8 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         sources, changes = changed_by_site(sources, own, site.parent)
     citations = _citations(_shared(sources, SOURCES)[0])
     shared = _shared(sources, DEFINITIONS)
-    vocabulary, known = _vocabulary(shared)
+    concepts = concepts_at(own) if own else CONCEPTS
+    vocabulary, known = _vocabulary(shared, concepts)
     rules: dict[str, Rule] = {}
     for name, source in sources.items():
         if not fnmatch(name, DEFINITIONS) and name != SOURCES:
@@ -70,10 +74,10 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         _with_statuses(rules, own) if own else rules,
         replace(vocabulary, words=_words(rules, vocabulary)),
         citations,
-        _fingerprint(sources.values(), own),
+        _fingerprint([*sources.values(), *(s for s in shared if s.file not in sources)], own),
         files=tuple(sources),
         definition_cases=tuple(_definition_cases(shared)),
-        site_changes=(*changes, *(status_changes(own, rules) if own else ())),
+        site_changes=(*changes, *((*concept_changes(own), *status_changes(own, rules)) if own else ())),
         site_cases=site_cases(own, rules) if own else (),
     )
 
@@ -91,14 +95,15 @@ def _citations(source: Source) -> dict[str, Citation]:
     return {name: Citation(name, s.citation, s.checked, s.where or "") for name, s in shapes.items()}
 
 
-def _vocabulary(sources: Sequence[Source]) -> tuple[Vocabulary, Known]:
+def _vocabulary(sources: Sequence[Source], concepts: Mapping[str, Concept]) -> tuple[Vocabulary, Known]:
     shapes = [(source, shaped(source, DefinitionFileShape)) for source in sources]
     for section in ("definitions", "selections", "tables"):
         _check_once(shapes, section)
     known = Known(
         frozenset(name for _, shape in shapes for name in shape.definitions),
-        _selections(shapes),
+        _selections(shapes, concepts),
         frozenset(name for _, shape in shapes for name in shape.tables),
+        concepts,
     )
     definitions, tables, says = {}, {}, {}
     for source, shape in shapes:
@@ -109,14 +114,16 @@ def _vocabulary(sources: Sequence[Source]) -> tuple[Vocabulary, Known]:
         for name, table in shape.tables.items():
             tables[name] = build.table(name, table, ("tables", name))
     _check_cycles(sources, definitions)
-    return Vocabulary(definitions, tables, says), known
+    return Vocabulary(definitions, tables, says, concepts=concepts), known
 
 
-def _selections(shapes: Sequence[tuple[Source, DefinitionFileShape]]) -> dict[str, nodes.Selection]:
+def _selections(
+    shapes: Sequence[tuple[Source, DefinitionFileShape]], concepts: Mapping[str, Concept]
+) -> dict[str, nodes.Selection]:
     """The named selections; a later one may rest on an earlier one."""
     selections: dict[str, nodes.Selection] = {}
     for source, shape in shapes:
-        build = Builder(source, Known(frozenset(), selections, frozenset()))
+        build = Builder(source, Known(frozenset(), selections, frozenset(), concepts))
         for name, selection in shape.selections.items():
             selections[name] = build.selection(selection.select, ("selections", name, "select"))
     return selections
@@ -168,11 +175,13 @@ def reached(conditions: Iterable[nodes.Condition], definitions: Mapping[str, nod
     return list(found)
 
 
-def resting_on(conditions: Sequence[nodes.Condition], definitions: Mapping[str, nodes.Condition]) -> set[str]:
-    """The definitions and tables that conditions rest on, directly or through another."""
-    names = reached(conditions, definitions)
-    tables = (t for c in (*conditions, *(definitions[n] for n in names)) for t in tables_used(c))
-    return {*names, *tables}
+def resting_on(conditions: Sequence[nodes.Condition], vocabulary: Vocabulary) -> set[str]:
+    """The definitions, tables and concepts that conditions rest on, directly or through another."""
+    names = reached(conditions, vocabulary.definitions)
+    every = (*conditions, *(vocabulary.definitions[n] for n in names))
+    tables = (t for c in every for t in tables_used(c))
+    concepts = {name for c in every for leaf in leaves(c) for name in concepts_of(leaf)}
+    return {*names, *tables, *with_parts(concepts, vocabulary.concepts)}
 
 
 def _words(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> dict[str, str]:
@@ -229,7 +238,7 @@ def _check_sources(rules: Mapping[str, Rule], citations: Mapping[str, Citation])
 
 
 def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:
-    evaluator = Evaluator(View(_NOBODY, _ANY_DAY), vocabulary)
+    evaluator = Evaluator(View(_NOBODY, _ANY_DAY, concepts=vocabulary.concepts), vocabulary)
     for rule in rules.values():
         if evaluator.answer(rule.when).truth is Truth.TRUE:
             raise BadFile(
@@ -239,8 +248,11 @@ def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:
 
 
 def _fingerprint(sources: Iterable[Source], site: Source | None) -> str:
-    """A hash over all that was read, by the names of the files: another byte, another fingerprint."""
-    digest = hashlib.sha256()
+    """A hash over all that was read, by the names of the files: another byte, another fingerprint.
+
+    The analytes, units, answers and concepts that came with this program count as well: they decide too.
+    """
+    digest = hashlib.sha256(library_digest())
     for source in [*sources, *([site] if site else [])]:
         digest.update(source.file.encode() + b"\0" + source.sha256 + b"\0")
     return f"sha256:{digest.hexdigest()}"

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from rules.case_facts import case_facts
 from rules.evaluate import Evaluator, Vocabulary
-from rules.history import View
 from rules.judging import judge_rule
 from rules.library_files import read_library
 from rules.limits import Row, Table
@@ -147,7 +146,7 @@ class Jury:
 
     def __init__(self, ruleset: Ruleset) -> None:
         def reader(given: str) -> Evaluator:
-            return Evaluator(View(*case_facts(given)), ruleset.vocabulary)
+            return ruleset.evaluator(*case_facts(given, ruleset.vocabulary.concepts))
 
         self.not_asked: list[str] = []
         self._of_rule = {rule.id: list(self._asked(rule, reader)) for rule in ruleset.rules.values()}

@@ -6,12 +6,12 @@ codes hold for 280 d unless a later code ends the pregnancy (clinical.md 4.0.1, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rules.concepts import CONCEPTS, matches
-from rules.facts import PregnancyStatement, Record, RecordKind
+from rules.concepts import Concept, matches
+from rules.facts import PregnancyStatement, Record
 
 TERM = timedelta(weeks=42)
 UNDATED = timedelta(days=280)
@@ -39,21 +39,21 @@ def gravidity(
     statements: Sequence[PregnancyStatement],
     conditions: Sequence[Record],
     at: datetime,
+    concepts: Mapping[str, Concept],
     slack: timedelta = timedelta(0),
 ) -> Gravidity:
     """The patient's state at `at`; `statements` and `conditions` are those already known.
 
     `slack` stretches every expiry: time that passed since an alert does not by itself end a pregnancy for it.
     """
-    ends = [
-        r.start for r in conditions if r.start and r.start <= at and matches(CONCEPTS["pregnancy_end"], r)
-    ]
+    ended = concepts["pregnancy_end"]
+    ends = [r.start for r in conditions if r.start and r.start <= at and matches(ended, r)]
     for said in sorted(statements, key=lambda s: (s.effective_at, s.arrival), reverse=True):
         if not said.pregnant and said.effective_at <= at:
             return NOT_PREGNANT
         if said.pregnant and not any(said.effective_at <= end for end in ends) and _covers(said, at, slack):
             return Gravidity(True, _weeks(said, at))
-    return _by_code(conditions, at, slack)
+    return _by_code(conditions, at, concepts, slack)
 
 
 def _covers(said: PregnancyStatement, at: datetime, slack: timedelta) -> bool:
@@ -69,9 +69,11 @@ def _weeks(said: PregnancyStatement, at: datetime) -> int | None:
     return said.weeks + (at - said.effective_at) // timedelta(weeks=1)
 
 
-def _by_code(conditions: Sequence[Record], at: datetime, slack: timedelta) -> Gravidity:
-    codes = [r for r in conditions if r.kind is RecordKind.CONDITION and matches(CONCEPTS["pregnancy"], r)]
-    ends = [r.start for r in conditions if r.start and matches(CONCEPTS["pregnancy_end"], r)]
+def _by_code(
+    conditions: Sequence[Record], at: datetime, concepts: Mapping[str, Concept], slack: timedelta
+) -> Gravidity:
+    codes = [r for r in conditions if matches(concepts["pregnancy"], r)]
+    ends = [r.start for r in conditions if r.start and matches(concepts["pregnancy_end"], r)]
     for code in codes:
         if code.start is None or not code.start <= at <= (code.start_last or code.start) + UNDATED + slack:
             continue

@@ -41,14 +41,22 @@ class Ruleset:
     site_changes: tuple[SiteChange, ...] = field(default=())
     site_cases: tuple[SiteCase, ...] = field(default=())
 
+    def view(self, history: History, as_of: datetime) -> View:
+        """The usable facts of a history, its records read by this ruleset's concepts."""
+        return View(history, as_of, concepts=self.vocabulary.concepts)
+
+    def evaluator(self, history: History, as_of: datetime) -> Evaluator:
+        """The reference evaluator over such a view."""
+        return Evaluator(self.view(history, as_of), self.vocabulary)
+
     def judge(self, history: History, as_of: datetime) -> Judgment:
         """What every active, pilot and silent rule says of the history as known at `as_of`."""
-        view = View(history, as_of)
+        view = self.view(history, as_of)
         return self._judgment(self._program.judge(self._speaking, view), view)
 
     def judge_by_reference(self, history: History, as_of: datetime) -> Judgment:
         """The same by the reference evaluator: slower, and with the whole tree of every rule."""
-        evaluator = Evaluator(View(history, as_of), self.vocabulary)
+        evaluator = self.evaluator(history, as_of)
         return self._judgment([judge_rule(rule, evaluator) for rule in self._speaking], evaluator.view)
 
     def _judgment(self, judged: list[RuleJudgment], view: View) -> Judgment:
@@ -76,7 +84,7 @@ class Ruleset:
         """
         judgment = self.judge_by_reference(history, as_of)
         found = next((r for r in judgment.rules if r.rule == rule_id), None)
-        return found or judge_rule(self.rules[rule_id], Evaluator(View(history, as_of), self.vocabulary))
+        return found or judge_rule(self.rules[rule_id], self.evaluator(history, as_of))
 
     def why_ended(self, rule_id: str, history: History, then: datetime, now: datetime) -> Ended:
         """Why the rule's pattern, true at `then`, is not true at `now`. A rule that is gone: the rules

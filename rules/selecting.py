@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from rules.analytes import CATALOGUE
-from rules.concepts import CONCEPTS, matches, route_class
+from rules.concepts import matches, route_class
 from rules.courses import OPEN_ORDER, Taken, course_start, taken
 from rules.facts import Record, RecordKind, Result
 from rules.history import View
@@ -70,7 +70,7 @@ def moment_of(view: View, point: Selection | RecordPoint) -> datetime | None:
 
 
 def _record_moment(view: View, point: RecordPoint) -> datetime | None:
-    concept = CONCEPTS[point.concept]
+    concept = view.concepts[point.concept]
     records = [r for r in view.records[point.kind] if matches(concept, r)]
     if point.kind is RecordKind.MEDICATION and point.edge is Edge.START:
         return course_start(records, view.as_of)
@@ -120,12 +120,12 @@ _CHOICE: dict[Which, Callable[[list[Result]], list[Result]]] = {
 
 def records_of(view: View, leaf: OnRecord) -> list[Record]:
     """The records of the leaf's concept that lie in its window."""
-    concept = CONCEPTS[leaf.concept]
+    concept = view.concepts[leaf.concept]
     return [
         record
         for record in view.records[leaf.kind]
         if matches(concept, record)
-        and (leaf.route is None or route_class(record) == leaf.route)
+        and (leaf.route is None or route_class(record, view.concepts["injection_product"]) == leaf.route)
         and (not leaf.open_only or record.status in OPEN_ORDER)
         and _record_in_window(view, record, leaf.window)
     ]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Code = Annotated[str, Field(min_length=1, max_length=40)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
 DAYS = r"^\d+ d$"
 Days = Annotated[str, Field(pattern=DAYS, description="A whole number of days, such as `42 d`.")]
@@ -211,6 +212,32 @@ class SiteCaseShape(CaseShape):
     rule: Slug
 
 
+class SiteConceptShape(_Shape):
+    """Codes and names that a concept of the library takes besides its own, or a concept of the site's own."""
+
+    kind: Annotated[
+        Literal["medication", "condition", "procedure", "order", "note"] | None,
+        Field(description="Of a new concept; left out where the library's is added to."),
+    ] = None
+    codes: Annotated[
+        dict[str, Annotated[list[Code], Field(min_length=1, max_length=500)]],
+        Field(
+            description="By code system: icd10, snomed, rxnorm, atc, cpt, …, or the URI your messages carry."
+        ),
+    ] = {}
+    names: Annotated[
+        list[Annotated[str, Field(pattern=r"^\w.*\w$", max_length=80)]],
+        Field(
+            max_length=100, description="Whole words in a record's name, or in a result's note; no pattern."
+        ),
+    ] = []
+    includes: Annotated[
+        list[Word], Field(description="Concepts of the library that belong to it whole.")
+    ] = []
+    without: Annotated[dict[str, list[Code]], Field(alias="except")] = {}
+    because: Annotated[str, Field(min_length=10, max_length=300)]
+
+
 class SiteFileShape(_Shape):
     """A site's own file: who signed it, what reads otherwise, which rules run how, and rules of its own."""
 
@@ -221,4 +248,5 @@ class SiteFileShape(_Shape):
     changes: list[SiteChangeShape] = []
     wording: dict[Slug, SiteWordingShape] = {}
     rule_files: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.yaml$")]] = []
+    concepts: dict[Word, SiteConceptShape] = {}
     cases: list[SiteCaseShape] = []

@@ -19,6 +19,7 @@ CPT = "http://www.ama-assn.org/go/cpt"
 UNII = "http://fdasis.nlm.nih.gov"
 LOINC = "http://loinc.org"
 SOME_DAY = datetime(2025, 6, 1, tzinfo=UTC)
+INJECTED = CONCEPTS["injection_product"]
 IN_RULES = sorted(name for name, concept in CONCEPTS.items() if concept.kind != NOTE)
 
 
@@ -292,12 +293,12 @@ def test_a_completed_medication_or_procedure_still_means_its_concept():
     ],
 )
 def test_a_route_is_an_injection_or_counts_as_oral(route, code, name, expected):
-    assert route_class(record("medication", ATC, code, name, route=route)) == expected
+    assert route_class(record("medication", ATC, code, name, route=route), INJECTED) == expected
 
 
 @pytest.mark.parametrize("code", ["309594", "2001499", "317106"])
 def test_an_injection_product_is_injected_whatever_the_route_says_not(code):
-    assert route_class(record("medication", RXN, code)) == "injection"
+    assert route_class(record("medication", RXN, code), INJECTED) == "injection"
 
 
 @pytest.mark.parametrize("note", ["non-fasting", "nonfasting", "random sample", "postprandial 2 h"])

@@ -51,4 +51,4 @@ def test_the_case_lines_of_the_page_are_read() -> None:
         re.sub(r"\s{4,}\(.*", "", line.strip()) for line in block.splitlines() if line.startswith("    ")
     ]
     history, _ = case_facts("\n".join(lines))
-    assert (len(history.results), len(history.records), len(history.pregnancy)) == (4, 2, 1)
+    assert (len(history.results), len(history.records), len(history.pregnancy)) == (4, 3, 1)

@@ -17,6 +17,7 @@ from rules.case_facts import BadCase
 from rules.cases import Failure as CaseFailure
 from rules.cases import case_count, run_cases
 from rules.catalogue import FORMATS, render
+from rules.concept_rows import concept_rows
 from rules.describe import change_lines, rule_lines
 from rules.diff import differences
 from rules.export_cql import Export, export
@@ -125,6 +126,22 @@ def analytes(as_json: AsJson = False) -> None:
         typer.echo(
             f"{row['analyte']:<22} {unit:<20} {row['plausible']:<18} {row['window']:<9} {row['display']}"
         )
+
+
+@app.command()
+def concepts(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = None) -> None:
+    """The concepts (code sets): their codes, and the rules that ask for them.
+
+    Example: ferrule rules concepts | grep -A2 oral_iron
+    """
+    rows = concept_rows(_loaded(rules, site))
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        typer.echo(f"{row['concept']:<28} {row['kind']:<11} {row['display']}")
+        typer.echo(f"    codes  {', '.join(row['codes'])}")
+        typer.echo(f"    rules  {', '.join(row['rules']) or 'none'}")
 
 
 @app.command("lint")
