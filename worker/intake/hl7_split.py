@@ -113,6 +113,11 @@ def split_message(raw: bytes) -> Message:
     return Message(segments, tuple(noticed))
 
 
+def unwrapped(raw: bytes) -> bytes:
+    """A message without block marks, blanks and byte order mark around it."""
+    return raw.strip(_AROUND).removeprefix(_BYTE_ORDER_MARK)
+
+
 def separators_of(body: bytes) -> Separators:
     """The delimiters of a message, batch or file header; raises `Unreadable`."""
     field = body[3:4]
@@ -134,7 +139,7 @@ def _checked_body(raw: bytes) -> bytes:
         raise Unreadable(Reason.TOO_LARGE, "", f"send at most {MAX_BYTES} bytes in one message")
     if raw[:2] in _UTF16_MARKS or raw[:6] in (b"M\0S\0H\0", b"\0M\0S\0H"):
         raise Unreadable(Reason.CHARSET, "", "expected one byte for each ASCII character, got UTF-16")
-    body = raw.strip(_AROUND).removeprefix(_BYTE_ORDER_MARK)
+    body = unwrapped(raw)
     if not body.startswith(b"MSH"):
         raise Unreadable(Reason.NO_HEADER, "MSH", "expected MSH as the first segment, got something else")
     return body

@@ -80,6 +80,23 @@ def read_header(raw: bytes) -> Header:
     return _header(split_message(raw).header)
 
 
+def read_structure(raw: bytes) -> Header:
+    """As `read_header`; raises `Unreadable` too for a message without a segment it cannot do without.
+
+    Whether the fields of those segments can be used is `decode_hl7`'s.
+    """
+    message = split_message(raw)
+    header = _header(message.header)
+    first = {segment.name: segment for segment in reversed(message.segments)}
+    if "PID" not in first:
+        raise Unreadable(Reason.NO_PATIENT, "PID", "expected a PID segment, got none")
+    if header.trigger == "A40" and "MRG" not in first:
+        raise Unreadable(Reason.MERGE_INCOMPLETE, "MRG", "expected an MRG segment after PID, got none")
+    if header.trigger == "A40" and not first["MRG"].text(1):
+        raise Unreadable(Reason.MERGE_INCOMPLETE, "MRG-1", "expected the retired identifier, got nothing")
+    return header
+
+
 def decode_hl7(raw: bytes) -> tuple[list[Event], list[Unreadable]]:
     """The events of one message, and its parts that could not be read; raises `Unreadable` for the whole."""
     message = split_message(raw)
@@ -125,7 +142,7 @@ def _header(msh: Segment) -> Header:
     kind, trigger, structure = (msh.text(9, n).upper() for n in (1, 2, 3))
     header = Header(
         source=source_of(msh),
-        control_id=msh.text(10),
+        control_id=msh.read(msh.raw(10)).strip(),
         kind=kind,
         trigger=trigger or structure.partition("_")[2],
         version=msh.text(12),
@@ -141,7 +158,8 @@ def _header(msh: Segment) -> Header:
 def _check(header: Header) -> None:
     if header.trigger not in TYPES.get(header.kind, ()):
         remedy = "expected ORU^R01, an ADT event or a pharmacy message, got another type"
-        raise Unreadable(Reason.UNSUPPORTED_TYPE, "MSH-9", remedy)
+        place = "MSH-9.2" if header.kind in TYPES else "MSH-9"
+        raise Unreadable(Reason.UNSUPPORTED_TYPE, place, remedy)
     if header.version not in VERSIONS:
         raise Unreadable(Reason.UNSUPPORTED_VERSION, "MSH-12", "expected version 2.1 to 2.8.2, got another")
     if header.processing not in ("P", ""):

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     STRUCTURE = "structure"
     TOO_LARGE = "too-large"
     TOO_MANY = "too-many"  # more segments or repetitions than any real message has
+    UNKNOWN_SENDER = "unknown-sender"  # MSH-3 and MSH-4 name nobody who is configured, or not who connected
     UNSUPPORTED_TYPE = "unsupported-type"
     UNSUPPORTED_VERSION = "unsupported-version"
 
