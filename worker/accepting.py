@@ -41,7 +41,9 @@ _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class Inbound:
     """One message as its sender gave it. `format` is "event" or "hl7".
 
-    `unreadable` is (reason, place, remedy) when the door could not read it: the bytes are kept in quarantine.
+    `unreadable` is (reason, place, remedy) when the door could not read it: the bytes are kept in quarantine,
+    or apart from all that is judged when the door `refused` them: not for us, and the sender knows it; sent
+    again and no longer refused they are taken. `flag` is what the door noticed of one it took.
     """
 
     source: str
@@ -49,6 +51,8 @@ class Inbound:
     format: str
     raw: bytes
     unreadable: tuple[str, str, str] | None = None
+    refused: bool = False
+    flag: str | None = None
 
     def __post_init__(self) -> None:
         """No database takes every character a sender may put into a name."""
@@ -77,16 +81,22 @@ class Outcome(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     QUARANTINED = "quarantined"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the sender may be told: the row's id, what became of it, and when it first arrived."""
+    """What the sender may be told: the row's id, what became of it, and when it first arrived.
+
+    Of a duplicate `refused` says whether the first one was refused.
+    """
 
     message: int
     outcome: Outcome
     reason: str | None
     first_received_at: datetime
+    refused: bool = False
+    flag: str | None = None
 
     @property
     def judge(self) -> bool:
@@ -95,7 +105,16 @@ class Receipt:
 
 
 Key = tuple[str, str, str]
-Known = tuple[int, str | None, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A message that is stored already."""
+
+    row: int
+    reason: str | None
+    received_at: datetime
+    refused: bool = False
 
 
 def accept(engine: Engine, inbound: Sequence[Inbound]) -> list[Receipt]:
@@ -125,15 +144,17 @@ def _store(connection: Connection, inbound: Sequence[Inbound]) -> list[Receipt]:
     # In the order of arrival: a row's id is its arrival number, which settles ties between versions.
     new = _insert(connection, [_row(message, now) for message in by_key.values()])
     known = _known(connection, by_key.keys() - new.keys())
+    new |= _reopen(connection, [by_key[key] for key in known], known, now)
     other = [key for key in by_key if key not in new and key not in known]
     same = _same_events(connection, [by_key[key] for key in other])
     _insert(connection, [_row(by_key[key], now, reason=SAME_EVENT) for key in same])
     reused = [key for key in other if key not in same]
     aside = _insert(connection, [_row(by_key[key], now, reason=ID_REUSED) for key in reused])
-    _flag_reused(connection, [message for message in by_key.values() if message.format != "event"], new)
+    hl7 = [message for message in by_key.values() if message.format != "event"]
+    flagged = _flag_reused(connection, hl7, new)
     _quarantine(connection, by_key, new, aside, now)
     _mark_seen(connection, {message.source for message in inbound}, now)
-    return _receipts(inbound, new, known | same, aside, now)
+    return _receipts(inbound, Rows(new, known | same, aside, flagged), now)
 
 
 def _key(message: Inbound) -> Key:
@@ -148,8 +169,9 @@ def _row(message: Inbound, now: datetime, reason: str | None = None) -> dict[str
         "sha256": message.sha256,
         "format": message.format,
         "raw": message.raw,
-        "state": _state(reason),
+        "state": _state(message, reason),
         "reason": reason,
+        "flag": message.flag,
         "attempts": 0,
         "lease": 0,
         "due_at": now + timedelta(seconds=DOORBELL_SECONDS),
@@ -158,9 +180,11 @@ def _row(message: Inbound, now: datetime, reason: str | None = None) -> dict[str
     }
 
 
-def _state(reason: str | None) -> str:
+def _state(message: Inbound, reason: str | None) -> str:
     if reason is None:
         return "pending"
+    if message.refused:
+        return "rejected"
     return "judged" if reason == SAME_EVENT else "quarantined"
 
 
@@ -178,7 +202,7 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> dict[Key, int
 
 
 def _known(connection: Connection, keys: set[Key]) -> dict[Key, Known]:
-    """Which of `keys` are stored already: id, reason and time of the first arrival."""
+    """Which of `keys` are stored already."""
     if not keys:
         return {}
     table = MESSAGE
@@ -189,9 +213,17 @@ def _known(connection: Connection, keys: set[Key]) -> dict[Key, Known]:
         table.c.sha256,
         table.c.reason,
         table.c.received_at,
+        table.c.state,
     )
-    rows = connection.execute(select(*columns).where(table.c.sha256.in_({key[2] for key in keys})))
-    found = {(row.source, row.message_id, row.sha256): (row.id, row.reason, row.received_at) for row in rows}
+    # Source first: that is how the index over the three begins.
+    sources, ids, hashes = (sorted({key[part] for key in keys}) for part in range(3))
+    same = table.c.source.in_(sources) & table.c.message_id.in_(ids) & table.c.sha256.in_(hashes)
+    found = {
+        (row.source, row.message_id, row.sha256): Known(
+            row.id, row.reason, row.received_at, row.state == "rejected"
+        )
+        for row in connection.execute(select(*columns).where(same))
+    }
     return {key: found[key] for key in keys if key in found}
 
 
@@ -206,22 +238,46 @@ def _same_events(connection: Connection, messages: list[Inbound]) -> dict[Key, K
             select(*columns).where(same_id, table.c.format == "event", table.c.reason.is_(None))
         ).first()
         if first is not None and is_same_event(first.raw, message.raw):
-            found[_key(message)] = (first.id, first.reason, first.received_at)
+            found[_key(message)] = Known(first.id, first.reason, first.received_at)
     return found
 
 
-def _flag_reused(connection: Connection, messages: list[Inbound], new: dict[Key, int]) -> None:
+def _reopen(
+    connection: Connection, messages: list[Inbound], known: dict[Key, Known], now: datetime
+) -> dict[Key, int]:
+    """Those of the `known` messages that a door refused then and takes now: from this moment they are new."""
+    wanted = {known[_key(m)].row: _key(m) for m in messages if known[_key(m)].refused and not m.unreadable}
+    if not wanted:
+        return {}
+    table = MESSAGE
+    again = {
+        "state": "pending",
+        "reason": None,
+        "finished_at": None,
+        "received_at": now,
+        "due_at": now + timedelta(seconds=DOORBELL_SECONDS),
+    }
+    taken = table.update().where(table.c.id.in_(wanted), table.c.state == "rejected").values(again)
+    return {wanted[row]: row for row in connection.execute(taken.returning(table.c.id)).scalars()}
+
+
+def _flag_reused(connection: Connection, messages: list[Inbound], new: dict[Key, int]) -> set[Key]:
+    """Those whose id their source has given to other bytes before."""
     fresh = [message for message in messages if _key(message) in new and message.message_id]
     if not fresh:
-        return
+        return set()
     table = MESSAGE
     same = select(table.c.source, table.c.message_id).where(
-        table.c.message_id.in_({message.message_id for message in fresh})
+        table.c.source.in_({message.source for message in fresh}),
+        table.c.message_id.in_({message.message_id for message in fresh}),
     )
     shared = same.group_by(table.c.source, table.c.message_id).having(func.count() > 1)
-    for source, message_id in connection.execute(shared):
-        ids = [row for key, row in new.items() if key[:2] == (source, message_id)]
+    twice = {tuple(row) for row in connection.execute(shared)}
+    flagged = {_key(message) for message in fresh if _key(message)[:2] in twice}
+    if flagged:
+        ids = [new[key] for key in flagged]
         connection.execute(table.update().where(table.c.id.in_(ids)).values(flag=ID_REUSED))
+    return flagged
 
 
 def _quarantine(
@@ -233,7 +289,7 @@ def _quarantine(
 ) -> None:
     items = []
     for key, row in new.items():
-        if why := by_key[key].unreadable:
+        if (why := by_key[key].unreadable) and not by_key[key].refused:
             items.append(_item(row, *why, now))
     remedy = "the sender used one id for two different events; ask it to send the second under a new id"
     items += [_item(row, ID_REUSED, "id", remedy, now) for row in aside.values()]
@@ -252,31 +308,51 @@ def _mark_seen(connection: Connection, sources: set[str], now: datetime) -> None
     connection.execute(dialect.insert(SOURCE_SEEN).on_conflict_do_nothing(), rows)
 
 
-def _receipts(
-    inbound: Sequence[Inbound],
-    new: dict[Key, int],
-    known: dict[Key, Known],
-    aside: dict[Key, int],
-    now: datetime,
-) -> list[Receipt]:
-    given: dict[Key, Receipt] = {
-        key: Receipt(row, Outcome.DUPLICATE, reason, first) for key, (row, reason, first) in known.items()
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one commit did with the keys it was given."""
+
+    new: dict[Key, int]
+    known: dict[Key, Known]
+    aside: dict[Key, int]
+    flagged: set[Key]
+
+
+def _receipts(inbound: Sequence[Inbound], rows: Rows, now: datetime) -> list[Receipt]:
+    given = {
+        key: Receipt(one.row, Outcome.DUPLICATE, one.reason, one.received_at, one.refused)
+        for key, one in rows.known.items()
+        if key not in rows.new
     }
     receipts = []
     for message in inbound:
         key = _key(message)
         if key in given:
-            receipts.append(replace(given[key], outcome=Outcome.DUPLICATE))
+            receipts.append(replace(given[key], outcome=Outcome.DUPLICATE, flag=None))
             continue
-        reason = ID_REUSED if key in aside else message.unreadable[0] if message.unreadable else None
-        outcome = Outcome.QUARANTINED if reason else Outcome.STORED
-        given[key] = Receipt(aside.get(key) or new[key], outcome, reason, now)
+        given[key] = _first_receipt(message, key, rows, now)
         receipts.append(given[key])
     return receipts
+
+
+def _first_receipt(message: Inbound, key: Key, rows: Rows, now: datetime) -> Receipt:
+    if key in rows.aside:
+        return Receipt(rows.aside[key], Outcome.QUARANTINED, ID_REUSED, now)
+    flag = ID_REUSED if key in rows.flagged else message.flag
+    if not message.unreadable:
+        return Receipt(rows.new[key], Outcome.STORED, None, now, flag=flag)
+    outcome = Outcome.REFUSED if message.refused else Outcome.QUARANTINED
+    return Receipt(rows.new[key], outcome, message.unreadable[0], now, message.refused, flag)
 
 
 def _count(inbound: Sequence[Inbound], receipts: Sequence[Receipt]) -> None:
     for message, receipt in zip(inbound, receipts, strict=True):
         metrics.count_received(message.source, message.format)
+        if receipt.outcome is Outcome.DUPLICATE:
+            metrics.count_duplicate(message.source, message.format)
         if receipt.outcome is Outcome.QUARANTINED:
             metrics.count_quarantined(message.source, receipt.reason or "")
+        if receipt.outcome is Outcome.REFUSED:
+            metrics.count_refused(message.source, receipt.reason or "")
+        if receipt.flag:
+            metrics.count_flagged(message.source, receipt.flag)

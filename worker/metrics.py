@@ -43,6 +43,13 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
 MESSAGES_RECEIVED = _counter(
     "messages_received_total", "Messages received, duplicates too.", "source", "format"
 )
+MESSAGES_DUPLICATE = _counter(
+    "messages_duplicate_total", "Messages that came again, byte for byte.", "source", "format"
+)
+MESSAGES_REFUSED = _counter("messages_refused_total", "HL7 messages answered AR or CR.", "source", "reason")
+MESSAGES_FLAGGED = _counter(
+    "messages_flagged_total", "Messages taken although their id was missing or used before.", "source", "flag"
+)
 MESSAGES_QUARANTINED = _counter("messages_quarantined_total", "Messages set aside.", "source", "reason")
 RESULTS = _counter("results_total", "Result versions kept, by analyte and use.", "analyte", "outcome")
 EVALUATIONS = _counter("evaluations_total", "Rules asked, by answer.", "rule", "truth")
@@ -99,6 +106,21 @@ def sources_refused(refused: bool) -> None:
 def count_received(source: str, format_: str) -> None:
     """One message arrived."""
     MESSAGES_RECEIVED.labels(source_name(source), format_).inc()
+
+
+def count_duplicate(source: str, format_: str) -> None:
+    """One message came again."""
+    MESSAGES_DUPLICATE.labels(source_name(source), format_).inc()
+
+
+def count_refused(source: str, reason: str) -> None:
+    """One message was kept and not taken."""
+    MESSAGES_REFUSED.labels(source_name(source), reason).inc()
+
+
+def count_flagged(source: str, flag: str) -> None:
+    """One message was taken although its id was missing or used before."""
+    MESSAGES_FLAGGED.labels(source_name(source), flag).inc()
 
 
 def count_quarantined(source: str, reason: str) -> None:

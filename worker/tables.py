@@ -24,7 +24,7 @@ class MessageRow(Leasable, table=True):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("source", "message_id", "sha256", name="uq_message_key"),
-        CheckConstraint("state in ('pending', 'judged', 'quarantined')", name="ck_message_state"),
+        CheckConstraint("state in ('pending', 'judged', 'quarantined', 'rejected')", name="ck_message_state"),
         # An event's id is its sender's promise; the same id with other bytes is set aside, not taken as new.
         Index(
             "uq_message_event_id",

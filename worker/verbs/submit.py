@@ -29,6 +29,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 UNNAMED_SOURCE = "urn:ferrule:file"
 BATCH = 200
+TOLD = (Outcome.STORED, Outcome.DUPLICATE, Outcome.QUARANTINED)
 
 
 @app.command()
@@ -48,7 +49,7 @@ def submit_files(
         messages = (message for piece in pieces if (message := _message(piece, counts)))
         while batch := list(itertools.islice(messages, BATCH)):
             _store(deps, batch, counts)
-    typer.echo(", ".join(f"{outcome.value} {counts[outcome]}" for outcome in Outcome))
+    typer.echo(", ".join(f"{outcome.value} {counts[outcome]}" for outcome in TOLD))
     if counts["unreadable"]:
         raise typer.Exit(USAGE)
 

@@ -164,7 +164,9 @@ def upgrade() -> None:
         sa.Column("flag", sa.String(), nullable=True),
         sa.Column("received_at", UTCDateTime(), nullable=False),
         sa.Column("finished_at", UTCDateTime(), nullable=True),
-        sa.CheckConstraint("state in ('pending', 'judged', 'quarantined')", name="ck_message_state"),
+        sa.CheckConstraint(
+            "state in ('pending', 'judged', 'quarantined', 'rejected')", name="ck_message_state"
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "message_id", "sha256", name="uq_message_key"),
     )
