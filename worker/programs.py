@@ -1,4 +1,4 @@
-"""The programs of one machine as the supervisor runs them: broker, Celery workers, poller, web.
+"""The programs of one machine as the supervisor runs them: broker, workers, stream reader, poller, web.
 
 It says what is run and with which environment; `worker.supervise` runs it.
 """
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from worker import broker
+from worker.event_stream import has_streams
 from worker.settings import Settings
 from worker.supervise import Program
 
@@ -46,11 +47,16 @@ def broker_program(binary: Path, directory: Path, port: int, password: str) -> P
 
 
 def worker_programs(settings: Settings, given: Environment) -> list[Program]:
-    """The Celery workers and the poller. A solo pool is one process for each task at once."""
+    """The Celery workers, the stream's reader where the broker has streams, and the poller.
+
+    A solo pool is one process for each task at once.
+    """
     count = settings.concurrency if settings.pool == "solo" else 1
     names = [f"worker-{number}" for number in range(1, count + 1)]
     workers = [Program(name, _python("celery_worker", name), given) for name in names]
-    return [*(workers if settings.broker or given.get("FERRULE_BROKER_URL") else []), poller_program(given)]
+    broker_url = settings.broker or given.get("FERRULE_BROKER_URL")
+    stream = [Program("stream", _python("stream"), given)] if has_streams(broker_url) else []
+    return [*(workers if broker_url else []), *stream, poller_program(given)]
 
 
 def poller_program(given: Environment) -> Program:

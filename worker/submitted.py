@@ -1,20 +1,21 @@
-"""A whole event from the queue, as a message to store. What is no event is kept too, set aside with its
-reason.
+"""A whole event from the queue (a task or a stream entry) as a message to store. What is no event is kept
+too, set aside with its reason.
 
-The bytes are the broker's no longer: the event is written out again as JSON, numbers as they stood in the
-task (`worker.celery_app` reads them so).
+A stream entry's bytes are stored as they came. A task's are the broker's no longer: its event is written out
+again as JSON, numbers as they stood in the task (`worker.celery_app` reads them so).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 
 from worker.accepting import Inbound
 from worker.intake.event import event_of
-from worker.intake.json_text import dumps
-from worker.intake.unreadable import Unreadable
+from worker.intake.json_text import dumps, loads
+from worker.intake.unreadable import Reason, Unreadable
 
 QUEUE = "urn:ferrule:queue"
 """The source of what came on the queue and does not say from whom."""
@@ -30,6 +31,30 @@ def inbound_of(value: object) -> Inbound:
         source, message_id = _names(value, raw)
         return Inbound(source, message_id, "event", raw, (str(why.reason), why.place, why.remedy))
     return Inbound(event.source, event.id, "event", raw)
+
+
+def inbound_of_bytes(raw: bytes) -> Inbound:
+    """The event in the field `event` of a stream entry."""
+    value: object = None
+    try:
+        value = loads(raw)
+        event = event_of(value)
+    except Unreadable as why:
+        source, message_id = _names(value, raw)
+        return Inbound(source, message_id, "event", raw, (str(why.reason), why.place, why.remedy))
+    return Inbound(event.source, event.id, "event", raw)
+
+
+def inbound_of_fields(fields: Mapping[bytes, bytes]) -> Inbound:
+    """A stream entry without the field: kept as JSON of what it has."""
+    raw = dumps({_text(name): _text(value) for name, value in fields.items()}).encode("utf-8", "replace")
+    remedy = "put the event's JSON into the entry's field `event`"
+    reason = (str(Reason.NOT_AN_EVENT), "event", remedy)
+    return Inbound(QUEUE, hashlib.sha256(raw).hexdigest(), "event", raw, reason)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
 
 
 def plain(value: object) -> object:

@@ -126,6 +126,16 @@ def send_over_the_queue(ferrule: Ferrule) -> None:
     send("somebody.elses.task", event("5"))
 
 
+def send_over_the_stream(ferrule: Ferrule) -> None:
+    """Good, spoiled, and entries that are no events."""
+    client = redis.Redis.from_url(ferrule.runtime["broker_url"])
+    for one in (event("7"), *spoiled("stream")):
+        client.xadd("ferrule:events", {"event": json.dumps(one)})
+    for malformed in (MARKS["name"], json.dumps(MARKS), "{"):
+        client.xadd("ferrule:events", {"event": malformed})
+    client.xadd("ferrule:events", {MARKS["name"]: MARKS["id"]})
+
+
 def send_by_command(ferrule: Ferrule, directory: Path) -> Iterator[str]:
     """Files of events and of HL7 v2, with lines that cannot be read among them."""
     events = directory / "events.ndjson"
@@ -150,7 +160,8 @@ def drained(ferrule: Ferrule) -> str:
     client = redis.Redis.from_url(url)
 
     def empty() -> bool:
-        return not any(client.llen(queue) for queue in ("ferrule.intake", "ferrule.judge"))
+        waiting = (client.llen(queue) for queue in ("ferrule.intake", "ferrule.judge"))
+        return not any(waiting) and not client.xlen("ferrule:events")
 
     wait_until(empty, "the queues are not drained", 60)
     ferrule.wait_until_quiet()
@@ -171,6 +182,7 @@ def test_marked_patients_are_found_nowhere_but_in_the_database(
     # When marked patients come in by every door
     answers = list(send_over_http(house))
     send_over_the_queue(house)
+    send_over_the_stream(house)
     printed = list(send_by_command(house, tmp_path))
     broker = drained(house)
     metrics = house.request("/metrics").body
