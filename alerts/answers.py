@@ -7,7 +7,7 @@ somebody else must hear of it, a delivery. Whether this person may answer this a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,16 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from alerts import directory, follow_up
+from alerts.addressing import address
 from alerts.people import Actor, Address, ferrule
 from alerts.reconcile import ANSWERED
 from alerts.routing import Addressee, Why
 from alerts.snapshot import time_text
 from alerts.states import TRANSITIONS, NotAllowed, State, Step
 from alerts.steps import Cause, Conflict, Standing, Taken, take
-from alerts.store import address
 from alerts.tables import ALERT, ALERT_EVENT
-from alerts.telling import News, enqueue
-from rules.findings import Severity
+from alerts.telling import tell
 
 COMMENT_MAX_CHARACTERS = 4_000
 TIMER = ferrule("timer")
@@ -88,12 +87,20 @@ def acknowledge(
     now: datetime,
     if_match: int | None = None,
     comment: str | None = None,
+    follow_ups: Collection[str] | None = None,
 ) -> Taken:
-    """Take the alert on."""
-    data = {"comment": cleaned("comment", comment)}
+    """Take the alert on. `follow_ups` names what is agreed on of what the rule expects; None: all of it.
+
+    Where some are named, the alert is following up from then on.
+    """
+    data = {"comment": cleaned("comment", comment), "agreed": _agreed(connection, alert_id, follow_ups, now)}
     changes = {"acknowledged_at": now, "snoozed_until": None}
     answer = _Answer(Step.ACKNOWLEDGE, by, now, if_match, "acknowledged", data, changes)
-    return _take(connection, alert_id, answer)
+    taken = _take(connection, alert_id, answer)
+    if not follow_ups:
+        return taken
+    follows = _Answer(Step.FOLLOW, by, now, None, "follow-up-agreed", {"agreed": data["agreed"]})
+    return _take(connection, alert_id, follows)
 
 
 def dismiss(
@@ -173,7 +180,7 @@ def reassign(
         connection, alert_id, _Answer(Step.REASSIGN, by, now, if_match, "reassigned", data, changes)
     )
     address(connection, alert_id, [Addressee(to, Why.REASSIGNED)], now)
-    _tell(connection, taken, to, now, push)
+    tell(connection, taken, [to], now, push)
     return taken
 
 
@@ -195,7 +202,9 @@ def reopen(
         raise _too_late(connection, row, Step.REOPEN)
     data = {"comment": _said("reason", reason)}
     changes = {"closed_at": None, "superseded_by": None}
-    return _take(connection, alert_id, _Answer(Step.REOPEN, by, now, if_match, "reopened", data, changes))
+    taken = _take(connection, alert_id, _Answer(Step.REOPEN, by, now, if_match, "reopened", data, changes))
+    follow_up.revive(connection, alert_id, now)
+    return taken
 
 
 def wake_due(
@@ -216,6 +225,17 @@ def cleaned(name: str, text: str | None) -> str | None:
         raise Invalid(name, f"at most {COMMENT_MAX_CHARACTERS} characters")
     kept = (c for c in text.replace("\r\n", "\n") if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
     return "".join(kept).strip()
+
+
+def _agreed(connection: Connection, alert_id: int, named: Collection[str] | None, now: datetime) -> list[str]:
+    """What will be waited for; what was not agreed on is cancelled."""
+    waited_for = follow_up.expected(connection, alert_id)
+    if named is None:
+        return list(waited_for)
+    if unknown := set(named) - set(waited_for):
+        known = ", ".join(waited_for) or "nothing: this alert expects none"
+        raise Invalid("follow_ups", f"only what the alert expects ({known}), not {sorted(unknown)[0][:40]!r}")
+    return list(follow_up.agree(connection, alert_id, named, now))
 
 
 def _said(name: str, text: str | None) -> str:
@@ -244,15 +264,9 @@ def _take(connection: Connection, alert_id: int, answer: _Answer) -> Taken:
 def _wake(connection: Connection, row: Row[Any], now: datetime, push: Sequence[str]) -> Taken:
     cause = Cause(TIMER, now, "snooze-ended", {})
     taken = take(connection, _standing(row), Step.WAKE, cause, {"snoozed_until": None})
-    _tell(connection, taken, Address(row.recipient_system, row.recipient_ident), now, push)
+    owner = Address(row.recipient_system, row.recipient_ident)
+    tell(connection, taken, [owner], now, push)
     return taken
-
-
-def _tell(connection: Connection, taken: Taken, to: Address, now: datetime, push: Sequence[str]) -> None:
-    row = connection.execute(select(ALERT).where(ALERT.c.id == taken.alert_id)).one()
-    severity = Severity(row.severity)
-    router = directory.router(connection, {}, [to], now=now, push=push)
-    enqueue(connection, row.patient_id, [News(taken, severity, row.headline, router.lanes([to], severity))])
 
 
 def _locked(connection: Connection, alert_id: int) -> Row[Any]:

@@ -48,6 +48,11 @@ def router(
     return Router(orderers, load(connection, asked, push=push, fallback=fallback), now)
 
 
+def covering(connection: Connection, absent: Address, now: datetime) -> tuple[Address, ...]:
+    """Who answers for somebody now and can: everybody, when covers overlap."""
+    return load(connection, [absent]).covers_of(absent, now)
+
+
 def audience(connection: Connection, address: Address, now: datetime) -> frozenset[Address]:
     """Under which addresses somebody may see alerts now: their own, whom they cover, their pools."""
     covered = select(COVER.c.absent_system, COVER.c.absent_ident).where(

@@ -1,7 +1,7 @@
 """Which timers a step of an alert starts and stops. Pure: the policy and the moment are handed in.
 
-What asks for an answer starts a ladder (reminder, cover, pool, call list); an answer ends it, and has a clock of
-its own. How timers are kept is `alerts.timers`, what happens when one is due `alerts.due`.
+What asks for an answer starts a ladder (reminder, cover, pool, call list); an answer ends it, and has a
+clock of its own. How timers are kept is `alerts.timers`, what happens when one is due `alerts.due`.
 """
 
 from __future__ import annotations

@@ -50,12 +50,14 @@ def claim(
     limit: int,
     lease: timedelta,
     where: ColumnElement[bool] | None = None,
+    now: datetime | None = None,
 ) -> list[Claimed]:
     """Up to `limit` due rows of state `pending`, oldest due first; their attempts are counted now.
 
-    Must run in a writing transaction; the claim holds once that is committed.
+    Must run in a writing transaction; the claim holds once that is committed. `now` is the database's clock
+    where none is given: tests move it.
     """
-    now = database_now(connection)
+    now = now or database_now(connection)
     due = select(table.c.id).where(table.c.state == PENDING, table.c.due_at <= now)
     if where is not None:
         due = due.where(where)

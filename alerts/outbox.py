@@ -19,7 +19,7 @@ from alerts import directory
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
 from alerts.people import Address, ferrule
-from alerts.states import ENDED, State, Step
+from alerts.states import ASKING, ENDED, State, Step
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
 from rules.findings import Severity
@@ -32,7 +32,8 @@ LONGEST_WAIT = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
 GAVE_UP = "gave-up"
 FAULT = "fault"
-ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE)
+ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE, Step.LAPSE)
+ESCALATES = (Step.REMIND, Step.ESCALATE)
 
 
 class Outcome(StrEnum):
@@ -172,6 +173,8 @@ def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool
     """Taking back is said only where the alert was carried; all else only while the alert is open."""
     if notice.step == Step.WITHDRAW:
         return _carried(connection, row, notice.alert_id)
+    if notice.step in ESCALATES:
+        return notice.alert_state in ASKING  # whoever answered meanwhile is not to be called up
     return State(notice.alert_state) not in ENDED
 
 

@@ -1,4 +1,5 @@
-"""How long an alert may wait for an answer, and who hears of it then: a site's escalation policy, and its defaults.
+"""How long an alert may wait for an answer, and who hears of it then: a site's escalation policy, and its
+defaults.
 
 A site writes it as a YAML file (`FERRULE_ESCALATION_FILE`); what is written there, and only that, replaces a
 default. Pure: which alert waits since when, `alerts.escalation` and `alerts.timers` know.
@@ -37,7 +38,8 @@ class _Shape(BaseModel):
 
 
 class Ladder(_Shape):
-    """What happens to an alert nobody answers, each wait counted from when it was told; `call` is the last step.
+    """What happens to an alert nobody answers, each wait counted from when it was told; `call` is the last
+    step.
 
     `answer_within` is what the page shows as its deadline. `acknowledged_for` is how long an acknowledgement
     without any expected result holds before the alert asks again.
@@ -75,14 +77,14 @@ HIGH = Ladder(
     call="4 working days",
     acknowledged_for="14 d",
 )
-"""A task within one working day: the reminder comes on its morning, the next person is asked on the morning after
-it has passed. Not at night, nor on a day when nobody is there.
+"""A task within one working day: the reminder comes on its morning, the next person is asked on the morning
+after it has passed. Not at night, nor on a day when nobody is there.
 """
 MODERATE = Ladder(
     answer_within="7 d", remind="7 d", cover="10 d", pool="14 d", call="28 d", acknowledged_for="30 d"
 )
-"""It waits in the list; a week is an ordinary interval between two looks at it, and a month the longest that a
-matter worth an alert should lie.
+"""It waits in the list; a week is an ordinary interval between two looks at it, and a month the longest
+that a matter worth an alert should lie.
 """
 
 

@@ -5,7 +5,7 @@ The orderer of the newest decisive result; else their cover; else the fallback p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,7 @@ class Why(StrEnum):
     FALLBACK_NOT_REACHABLE = "fallback-not-reachable"
     FALLBACK_NOT_KNOWN = "fallback-not-known"
     REASSIGNED = "reassigned"
+    ESCALATED = "escalated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class Directory:
     people: Mapping[Address, Person] = field(default_factory=dict)
     covers: tuple[Covering, ...] = ()
     fallback: Address = UNADDRESSED
+
+    def covers_of(self, absent: Address, now: datetime) -> tuple[Address, ...]:
+        """Who answers for `absent` at that moment; all of them where covers overlap, none in a gap."""
+        in_force = (c.covering for c in self.covers if c.absent == absent and c.holds(now))
+        return tuple(c for c in dict.fromkeys(in_force) if c not in self.people or self.people[c].active)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,8 @@ class Router:
         return (INBOX, *person.push)
 
     def _reach(self, address: Address, why: Why) -> tuple[Addressee, ...]:
-        covers = tuple(Addressee(c, Why.COVER) for c in self._covers_of(address))
+        in_force = self.directory.covers_of(address, self.now)
+        covers = tuple(Addressee(c, Why.COVER) for c in in_force)
         person = self.directory.people.get(address)
         fallback = self.directory.fallback
         if person is None:
@@ -117,11 +124,6 @@ class Router:
         if person.active:
             return _once((Addressee(address, why), *covers))
         return covers or (Addressee(fallback, Why.FALLBACK_NOT_REACHABLE),)
-
-    def _covers_of(self, absent: Address) -> Sequence[Address]:
-        people = self.directory.people
-        in_force = (c.covering for c in self.directory.covers if c.absent == absent and c.holds(self.now))
-        return [c for c in dict.fromkeys(in_force) if c not in people or people[c].active]
 
 
 def _once(addressees: Iterable[Addressee]) -> tuple[Addressee, ...]:

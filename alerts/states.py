@@ -43,11 +43,19 @@ class Step(StrEnum):
     REOPEN = "reopen"
     CLOSE = "close"
     WITHDRAW = "withdraw"
+    REMIND = "remind"
+    ESCALATE = "escalate"
+    CALL = "call"
+    LAPSE = "lapse"
+    OVERDUE = "overdue"
 
 
 OPEN = (State.RAISED, State.TOLD, State.ACKNOWLEDGED, State.FOLLOWING_UP, State.SNOOZED)
 ENDED = (State.CLOSED, State.DISMISSED, State.WITHDRAWN)
 UNANSWERED = (State.RAISED, State.TOLD, State.SNOOZED)
+ASKING = (State.RAISED, State.TOLD)
+"""Waiting for an answer now: what escalates."""
+TAKEN_ON = (State.ACKNOWLEDGED, State.FOLLOWING_UP)
 
 
 class NotAllowed(Exception):
@@ -76,6 +84,12 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
         **_from_each(OPEN, Step.FLAG),
         **_from_each(UNANSWERED, Step.ACKNOWLEDGE, State.ACKNOWLEDGED),
         (State.ACKNOWLEDGED, Step.FOLLOW): State.FOLLOWING_UP,
+        **_from_each(ASKING, Step.REMIND),
+        **_from_each(ASKING, Step.ESCALATE),
+        # A call that was made is written down whatever the alert has meanwhile become, but withdrawn.
+        **_from_each((*OPEN, State.CLOSED, State.DISMISSED), Step.CALL),
+        **_from_each(TAKEN_ON, Step.LAPSE, State.RAISED),
+        **_from_each(OPEN, Step.OVERDUE),
         **_from_each(UNANSWERED, Step.SNOOZE, State.SNOOZED),
         (State.SNOOZED, Step.WAKE): State.RAISED,
         **_from_each(OPEN, Step.REASSIGN, State.RAISED),

@@ -1,4 +1,4 @@
-"""Taking one step of one alert: the row, its event and its audit record change together or not at all.
+"""Taking one step of one alert: row, event, audit record and timers change together or not at all.
 
 Which step is taken and why, the callers decide (`alerts.store` for judgings, `alerts.answers` for people,
 `alerts.outbox` for telling); whether it is possible, the table of `alerts.states`.
@@ -13,10 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert
 
-from alerts import audit
+from alerts import audit, timers
+from alerts.escalation import ASKS, STOPS
 from alerts.people import Actor
 from alerts.states import ENDED, State, Step, after
 from alerts.tables import ALERT, ALERT_EVENT
+from rules.findings import Severity
 
 
 class Conflict(Exception):
@@ -75,11 +77,16 @@ def take(
         "updated_at": cause.at,
         **(changes or {}),
     }
-    if to in ENDED:
+    if to in ENDED and to is not alert.state:
         values["closed_at"] = cause.at
+    if step in ASKS or step in STOPS:
+        values["call_list_since"] = None
     seen = (ALERT.c.id == alert.id) & (ALERT.c.version == alert.version)
-    if connection.execute(ALERT.update().where(seen).values(**values)).rowcount != 1:
+    changed = ALERT.update().where(seen).values(**values).returning(ALERT.c.severity, ALERT.c.policy_id)
+    row = connection.execute(changed).one_or_none()
+    if row is None:
         raise Conflict(alert.id, None)
+    timers.after_step(connection, alert.id, step, Severity(row.severity), row.policy_id, cause.at)
     event = _event(connection, alert.id, version, step, (alert.state, to), cause)
     audit.record(connection, [_entry(alert.patient_id, event, cause)])
     return Taken(alert.id, event.id, step, version)
@@ -88,8 +95,17 @@ def take(
 def start(connection: Connection, row: Mapping[str, Any], cause: Cause) -> Taken:
     """A new alert: `row` is all that is kept of it but its state."""
     state = after(None, Step.RAISE)
-    values = {**row, "state": state, "reason": cause.reason, "raised_at": cause.at, "updated_at": cause.at}
+    policy_id = timers.in_force(connection)
+    values = {
+        **row,
+        "policy_id": policy_id,
+        "state": state,
+        "reason": cause.reason,
+        "raised_at": cause.at,
+        "updated_at": cause.at,
+    }
     alert_id = connection.execute(insert(ALERT).values(**values).returning(ALERT.c.id)).scalar_one()
+    timers.after_step(connection, alert_id, Step.RAISE, Severity(row["severity"]), policy_id, cause.at)
     event = _event(connection, alert_id, 1, Step.RAISE, (None, state), cause)
     audit.record(connection, [_entry(row["patient_id"], event, cause)])
     return Taken(alert_id, event.id, Step.RAISE, 1)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select
+from sqlalchemy import Connection, Row, exists, select
 
 from alerts import follow_up
+from alerts.addressing import address, addressees_of
 from alerts.follow_up import Arrival
 from alerts.people import Address, ferrule
 from alerts.reconcile import Action, Decision, Episode, joins
-from alerts.routing import Addressee
 from alerts.snapshot import (
     Document,
     evidence_documents,
@@ -29,7 +29,7 @@ from alerts.snapshot import (
 )
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, Taken, start, take
-from alerts.tables import ADDRESSEE, ALERT
+from alerts.tables import ALERT
 from alerts.telling import News, carried_by, enqueue
 from rules.findings import Judgment, RuleJudgment, Severity
 
@@ -74,7 +74,7 @@ def episodes_of(connection: Connection, patient_ids: Collection[int]) -> dict[in
     )
     query = select(ALERT).where(ALERT.c.patient_id.in_(patient_ids), is_newest).order_by(ALERT.c.id)
     rows = connection.execute(query).all()
-    addressees = _addressees(connection, [row.id for row in rows])
+    addressees = addressees_of(connection, [row.id for row in rows])
     found: dict[int, list[Episode]] = {patient_id: [] for patient_id in patient_ids}
     for row in rows:
         found[row.patient_id].append(_episode(row, addressees.get(row.id, [])))
@@ -212,28 +212,6 @@ def _headline(judging: _Judging, decision: Decision) -> str:
     )
     headline: str = judging.connection.execute(kept).scalar_one()
     return headline
-
-
-def address(connection: Connection, alert_id: int, addressees: Iterable[Addressee], now: datetime) -> None:
-    """Write down to whom an alert is addressed beside those it already was."""
-    already = _addressees(connection, [alert_id]).get(alert_id, [])
-    rows = [
-        {"alert_id": alert_id, "system": a.address.system, "ident": a.address.id, "why": a.why, "since": now}
-        for a in addressees
-        if a.address not in already
-    ]
-    if rows:
-        connection.execute(insert(ADDRESSEE), rows)
-
-
-def _addressees(connection: Connection, alert_ids: Sequence[int]) -> dict[int, list[Address]]:
-    if not alert_ids:
-        return {}
-    query = select(ADDRESSEE).where(ADDRESSEE.c.alert_id.in_(alert_ids)).order_by(ADDRESSEE.c.id)
-    found: dict[int, list[Address]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.alert_id, []).append(Address(row.system, row.ident))
-    return found
 
 
 def _episode(row: Row[Any], addressees: Iterable[Address]) -> Episode:

@@ -34,10 +34,10 @@ class Leasable(SQLModel):
 class AlertRow(SQLModel, table=True):
     """One episode of one rule for one patient, as it stands now; `alert_event` says how it came to this.
 
-    `version` counts changes (the ETag). `policy_id` is the escalation policy that was in force when it was raised
-    (null: the built-in one); `call_list_since` is set while somebody must be called about it. `as_of` is the moment of the judging that the evidence is from,
-    `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an alert
-    whose rule is another one now.
+    `version` counts changes (the ETag). `policy_id` is the escalation policy that was in force when it was
+    raised (null: the built-in one); `call_list_since` is set while somebody must be called about it.
+    `as_of` is the moment of the judging that the evidence is from, `state` one of `alerts.states.State`,
+    `reason` that of the newest step. `rules_changed` flags an alert whose rule is another one now.
     """
 
     __tablename__ = "alert"

@@ -13,11 +13,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
+from alerts import directory
 from alerts.leases import PENDING, database_now
 from alerts.people import Address
 from alerts.routing import Lane
 from alerts.steps import Taken
-from alerts.tables import DELIVERY, NOTICE
+from alerts.tables import ALERT, DELIVERY, NOTICE
 from rules.findings import Severity
 
 
@@ -37,6 +38,16 @@ def carried_by(connection: Connection, alert_id: int) -> tuple[Lane, ...]:
     query = select(*columns).join(NOTICE, NOTICE.c.delivery_id == DELIVERY.c.id)
     rows = connection.execute(query.where(NOTICE.c.alert_id == alert_id).distinct().order_by(*columns))
     return tuple(Lane(Address(r.recipient_system, r.recipient_ident), r.channel) for r in rows)
+
+
+def tell(
+    connection: Connection, taken: Taken, to: Sequence[Address], now: datetime, push: Sequence[str]
+) -> None:
+    """Write the deliveries that tell these people of one step, by every channel that reaches them."""
+    row = connection.execute(select(ALERT).where(ALERT.c.id == taken.alert_id)).one()
+    severity = Severity(row.severity)
+    router = directory.router(connection, {}, to, now=now, push=push)
+    enqueue(connection, row.patient_id, [News(taken, severity, row.headline, router.lanes(to, severity))])
 
 
 def enqueue(

@@ -9,7 +9,14 @@ from alerts.channels.channel import Line
 from alerts.states import Step
 
 HEADLINE_MAX_CHARACTERS = 200
-BEFORE_HEADLINE = {Step.WITHDRAW: "Withdrawn: ", Step.AMEND: "Corrected: "}
+BEFORE_HEADLINE = {
+    Step.WITHDRAW: "Withdrawn: ",
+    Step.AMEND: "Corrected: ",
+    Step.REMIND: "Reminder: ",
+    Step.ESCALATE: "Nobody has answered: ",
+    Step.LAPSE: "Still open: ",
+    Step.OVERDUE: "Expected and not come: ",
+}
 
 
 def subject(lines: Sequence[Line]) -> str:

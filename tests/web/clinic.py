@@ -16,7 +16,7 @@ from alerts.routing import Addressee, Covering, Why
 from alerts.snapshot import evidence_documents, follow_up_documents, tree_document
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, Taken, start, take
-from alerts.store import address
+from alerts.addressing import address
 from rules.findings import AbsentEvidence, Evidence, FollowUp, ResultEvidence, Severity, TreeNode
 from rules.truth import Truth
 from rules.units import unit_of
