@@ -9,14 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from alerts import leases
 
 Step = TypeVar("Step")
 
@@ -29,6 +30,10 @@ PASSING_CLASSES = frozenset({"08", "28", "40", "53", "55", "57", "58"})
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
 CONNECT_SECONDS = 5
+
+
+writing = leases.writing
+db_now = leases.database_now
 
 
 class WrongDatabase(Exception):
@@ -51,31 +56,11 @@ def is_sqlite(connection: Connection | Engine) -> bool:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One short transaction that writes: committed at the end of the block, rolled back by an exception.
-
-    On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that it never fails half way for want of
-    it.
-    """
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
-
-
-@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent look at the database that takes no write lock."""
     options: dict[str, Any] = {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
-
-
-def db_now(connection: Connection) -> datetime:
-    """This moment by the database's clock, in UTC."""
-    if is_sqlite(connection):
-        stamp = connection.execute(text("select strftime('%Y-%m-%d %H:%M:%f', 'now')")).scalar_one()
-        return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
-    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return found.astimezone(UTC)
 
 
 def is_passing(error: Exception) -> bool:
