@@ -13,12 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from alerts import store
-from alerts.follow_up import Arrival
 from alerts.reconcile import Decision
-from rules.facts import Status
 from rules.findings import Judgment
 from rules.truth import Truth
 from worker import faultpoints, metrics
+from worker.arrivals import arrivals
 from worker.claiming import Claimed, finish
 from worker.composition import Deps
 from worker.database import db_now, writing
@@ -27,8 +26,6 @@ from worker.quarantine import note
 from worker.reading import PatientKey, Read
 from worker.records import Stored
 from worker.tables import EVALUATION, MESSAGE, PATIENT
-
-JUDGED_STATUSES = frozenset({Status.FINAL, Status.AMENDED, Status.CORRECTED, Status.APPENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +128,13 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             judgment=one.judgment,
             now=now,
             received_at=one.newest_message.received_at,
-            arrivals=_arrivals(one),
+            arrivals=arrivals(deps.ruleset, one.fresh),
         )
     for group, _ in sure:
         for read in group.reads:
             for part in read.parts:
                 note(connection, read.message.id, part, now)
     finish(connection, [message for group, _ in sure for message in group.messages], now)
-
-
-def _arrivals(one: Judged) -> tuple[Arrival, ...]:
-    """The new results that may be what a follow-up waits for."""
-    return tuple(
-        Arrival(result.analyte, result.key, result.effective_at)
-        for said in one.fresh
-        for result in said.results
-        if result.analyte
-        and result.effective_at
-        and result.problem is None
-        and result.status in JUDGED_STATUSES
-    )
 
 
 def _write_evaluations(

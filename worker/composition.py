@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from alerts import timers
+from alerts.due import Clock
+from alerts.policy import read_policy
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
 from worker import faultpoints, metrics, runtime
 from worker.channels import email_channel
-from worker.database import make_engine
+from worker.database import db_now, make_engine, writing
 from worker.doorbell import Doorbell
 from worker.settings import Settings
 from worker.sources import InForce, Watched, load_sources, no_sources
@@ -22,13 +25,14 @@ Publish = Callable[[Sequence[int]], bool]
 
 @dataclass(frozen=True)
 class Deps:
-    """What the use cases work with."""
+    """What the use cases work with. `clock` is the database's; tests move it."""
 
     engine: Engine
     ruleset: Ruleset
     settings: Settings
     publish: Publish
     sources: InForce = no_sources
+    clock: Clock = db_now
 
 
 def unheard(_ids: Sequence[int]) -> bool:
@@ -44,7 +48,7 @@ def build(settings: Settings) -> Deps:
         engine=make_engine(settings.database),
         ruleset=load_ruleset(settings.rules_dir, settings.site_file),
         settings=settings,
-        publish=_doorbell(settings),
+        publish=doorbell_of(settings),
         sources=sources_of(settings),
     )
 
@@ -62,12 +66,20 @@ def check(settings: Settings) -> None:
     """Raise now what would stop a process later: rule files that are refused, an unreadable SMTP_URL."""
     load_ruleset(settings.rules_dir, settings.site_file)
     load_sources(settings.sources_file)
+    read_policy(settings.escalation_file)
     email_channel(settings)
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)
 
 
-def _doorbell(settings: Settings) -> Publish:
+def put_policy_in_force(deps: Deps) -> None:
+    """New alerts are planned by this site's escalation policy. Raises BadFile."""
+    policy = read_policy(deps.settings.escalation_file, deps.settings.default_zone)
+    with writing(deps.engine) as connection:
+        timers.put_in_force(connection, policy, db_now(connection))
+
+
+def doorbell_of(settings: Settings) -> Publish:
     """The site's broker, else that of the `up` that runs in this DATA_DIR."""
     running = runtime.read(settings) or {}
     url = settings.broker or running.get("broker_url")

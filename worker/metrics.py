@@ -59,9 +59,30 @@ ALERTS_WITHDRAWN = _counter("alerts_withdrawn_total", "Alerts withdrawn.", "rule
 ALERTS_ANSWERED = _counter("alerts_answered_total", "Answers of clinicians.", "rule", "answer")
 DECISIONS = _counter("decisions_total", "Decisions to tell or not to tell.", "decision", "reason")
 DELIVERIES = _counter("deliveries_total", "Attempts to tell someone.", "channel", "outcome", "reason")
+TIMERS = _counter("timers_total", "Timers that were due, by what became of them.", "kind", "outcome")
 NOTICED = _counter("noticed_total", "Oddities of messages that intake could live with.", "mark")
 FENCED = _counter("fenced_total", "Judgings refused because the facts or the lease had moved on.", "fence")
 DOORBELL = _counter("doorbell_total", "Publications to the broker.", "outcome")
+MLLP_FRAMES = _counter("mllp_frames_total", "What came over MLLP, frames and what was none.", "outcome")
+MLLP_ANSWERS = _counter("mllp_answers_total", "HL7 answers sent; none: no answer was asked for.", "code")
+MLLP_CONNECTIONS = _counter("mllp_connections_total", "HL7 connections, let in or not.", "outcome")
+MLLP_OPEN = Gauge(
+    "ferrule_mllp_connections_open",
+    "HL7 connections open now.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+MLLP_ANSWER = Histogram(
+    "ferrule_mllp_answer_seconds", "From a whole HL7 message to its answer, commit included.",
+    buckets=SECONDS, registry=REGISTRY,
+)  # fmt: skip
+CLOCK_SKEW = Gauge(
+    "ferrule_source_clock_skew_seconds",
+    "MSH-7 of a source's last HL7 message minus its receipt; negative: sent late, or its clock is slow.",
+    ("source",),
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 CANARY = Gauge(
     "ferrule_canary_last_success_timestamp_seconds",
     "When a task last went through the broker and a worker.",
@@ -121,6 +142,11 @@ def count_refused(source: str, reason: str) -> None:
 def count_flagged(source: str, flag: str) -> None:
     """One message was taken although its id was missing or used before."""
     MESSAGES_FLAGGED.labels(source_name(source), flag).inc()
+
+
+def note_clock_skew(source: str, seconds: float) -> None:
+    """How far the time in a message lay from now."""
+    CLOCK_SKEW.labels(source_name(source)).set(seconds)
 
 
 def count_quarantined(source: str, reason: str) -> None:

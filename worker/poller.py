@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from alerts import answers, audit
 from worker.channels import push_channels
 from worker.composition import Deps
-from worker.database import db_now, writing
+from worker.database import writing
 from worker.logs import logger
 from worker.pipeline import judge_due
-from worker.telling import email_due, inbox_due
+from worker.telling import email_due, inbox_due, timers_due
 
 log = logger("worker.poller")
 
@@ -49,7 +49,11 @@ def _mail(deps: Deps) -> bool:
 def _wake(deps: Deps) -> bool:
     push = push_channels(deps.settings)
     with writing(deps.engine) as connection:
-        return bool(answers.wake_due(connection, db_now(connection), push=push))
+        return bool(answers.wake_due(connection, deps.clock(connection), push=push))
+
+
+def _timers(deps: Deps) -> bool:
+    return timers_due(deps) > 0
 
 
 def _seal(deps: Deps) -> bool:
@@ -68,6 +72,7 @@ DUTIES: Mapping[str, Duty] = {
     "show": Duty(_show, 0.5),
     "mail": Duty(_mail, 1.0),
     "wake": Duty(_wake, 5.0),
+    "timers": Duty(_timers, 1.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -44,8 +45,18 @@ def _zone(text: object) -> object:
         raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
 
 
+def _networks(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("expected addresses or networks such as 10.1.2.3, 10.2.0.0/16") from None
+
+
 Listen = Annotated[str, BeforeValidator(_host_and_port)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -67,6 +78,37 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = Field(None, description="Celery broker URL; default: `up` starts its own.")
     http_listen: Listen = Field("127.0.0.1:8000", description="HOST:PORT of the pages and the API.")
     mllp_listen: Listen = Field("127.0.0.1:2575", description="HOST:PORT of the HL7 listener.")
+    mllp_tls_certificate: Path | None = Field(
+        None, description="PEM chain of the HL7 listener; turns TLS on."
+    )
+    mllp_tls_key: Path | None = Field(None, description="PEM key of MLLP_TLS_CERTIFICATE.")
+    mllp_client_ca: Path | None = Field(
+        None, description="PEM authorities of client certificates, which HL7 senders must then show."
+    )
+    mllp_client_crl: Path | None = Field(None, description="PEM list of revoked client certificates.")
+    mllp_known_peers: Networks = Field(
+        (), description="Addresses of HL7 senders (10.1.2.3, 10.2.0.0/16) for whom places are kept free."
+    )
+    mllp_connections: int = Field(256, ge=2, le=10_000, description="HL7 connections at once.")
+    mllp_connections_of_peer: int = Field(32, ge=1, le=10_000, description="HL7 connections of one address.")
+    mllp_max_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, le=4 * 1024 * 1024, description="The largest HL7 message taken."
+    )
+    mllp_frame_seconds: float = Field(
+        60, ge=0.1, le=3600, description="How long an HL7 message may take from its first byte to its last."
+    )
+    mllp_idle_seconds: float = Field(
+        3600, ge=0.1, le=86_400, description="How long an HL7 connection may send nothing."
+    )
+    mllp_end_block: Literal["lenient", "strict"] = Field(
+        "lenient", description="lenient: take a message whose end block has no carriage return, after 1 s."
+    )
+    mllp_test_messages: Literal["refuse", "keep"] = Field(
+        "refuse", description="HL7 with MSH-11 T or D: refuse answers AR, keep answers AA; none is judged."
+    )
+    mllp_unknown_senders: Literal["refuse", "accept"] = Field(
+        "refuse", description="refuse: once SOURCES_FILE names HL7 senders, all others are answered AR."
+    )
     metrics_listen: Listen | None = Field(None, description="HOST:PORT of a metrics page of its own.")
     public_url: str | None = Field(None, description="How clinicians reach the pages; used in links.")
     rules_dir: Path | None = Field(None, description="Rule files to use instead of the built-in library.")
@@ -77,6 +119,9 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
     smtp_from: str | None = Field(None, description="The sender's address of e-mails.")
+    escalation_file: Path | None = Field(
+        None, description="How long each severity may wait, and who hears of it then (YAML)."
+    )
     fallback_pool: str = Field("unaddressed", description="The pool that gets alerts nobody else can get.")
     local_accounts: bool = Field(False, description="on: allow POST /login with accounts kept by Ferrule.")
     pool: Literal["solo", "threads", "prefork"] = Field(
@@ -113,6 +158,12 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_FAULTPOINTS needs FERRULE_ALLOW_FAULTS=yes")
         if self.smtp_from and not self.smtp_url:
             raise ValueError("FERRULE_SMTP_FROM is set but FERRULE_SMTP_URL is not")
+        if (self.mllp_tls_certificate is None) != (self.mllp_tls_key is None):
+            raise ValueError("FERRULE_MLLP_TLS_CERTIFICATE and FERRULE_MLLP_TLS_KEY belong together")
+        if self.mllp_client_ca and not self.mllp_tls_certificate:
+            raise ValueError("FERRULE_MLLP_CLIENT_CA needs FERRULE_MLLP_TLS_CERTIFICATE")
+        if self.mllp_client_crl and not self.mllp_client_ca:
+            raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
         _refuse_shared_address(self)
         return self
 

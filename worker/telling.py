@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from alerts.channels.channel import Channel
 from alerts.channels.inbox import InboxChannel
+from alerts.due import Reach, run_due
 from alerts.outbox import deliver_due
+from alerts.people import pool
 from worker import metrics
-from worker.channels import email_channel
+from worker.channels import email_channel, push_channels
 from worker.composition import Deps
 
 BATCH = 50
@@ -24,6 +26,19 @@ def email_due(deps: Deps) -> int:
     """Send the e-mails that are due; how many were attempted. None where no relay is set."""
     channel = email_channel(deps.settings)
     return _deliver(deps, channel) if channel else 0
+
+
+def timers_due(deps: Deps) -> int:
+    """Do what is due to alerts that wait for an answer or for a result; how many timers there were."""
+    done = run_due(deps.engine, reach(deps), now=deps.clock)
+    for (kind, outcome), times in done.items():
+        metrics.TIMERS.labels(kind, outcome).inc(times)
+    return done.total()
+
+
+def reach(deps: Deps) -> Reach:
+    """By what this site tells people."""
+    return Reach(push_channels(deps.settings), pool(deps.settings.fallback_pool))
 
 
 def _deliver(deps: Deps, channel: Channel) -> int:

@@ -6,7 +6,7 @@ import signal
 import threading
 
 from worker import logs
-from worker.composition import build
+from worker.composition import build, put_policy_in_force
 from worker.poller import run
 from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
@@ -22,6 +22,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     deps = build(settings)
     refuse_if_behind(deps.engine)
+    put_policy_in_force(deps)
     run(deps, stop)
 
 
