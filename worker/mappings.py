@@ -87,6 +87,7 @@ def _local(entry: CodeShape) -> LocalCode:
         loinc=entry.loinc,
         unit=entry.unit,
         ignored=entry.ignore or "",
+        labels=frozenset(map(plain_label, entry.labels)),
     )
 
 

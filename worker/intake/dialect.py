@@ -23,7 +23,8 @@ class DecimalMark(StrEnum):
 class LocalCode:
     """What a sender's own code means: a LOINC code, else an analyte; neither: known, and none of ours.
 
-    `unit` stands where a result of this code comes without one, because its laboratory declares so.
+    `unit` stands where a result of this code comes without one, because its laboratory declares so. `labels`
+    are the names under which it may come, in plain form: they contradict nothing.
     """
 
     code: str
@@ -31,6 +32,7 @@ class LocalCode:
     loinc: str | None = None
     unit: str | None = None
     ignored: str = ""
+    labels: frozenset[str] = frozenset()
 
 
 CodeKey = tuple[str, str]

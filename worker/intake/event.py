@@ -171,6 +171,9 @@ class ResultItem(_Model):
     marks: Texts = Field(
         default=(), description="What a reader of another format noticed; senders leave it out."
     )
+    place: Word = Field(
+        default=None, description="Where it stood in a message of another format; senders leave it out."
+    )
 
     @field_validator("reference_range", mode="before")
     @classmethod

@@ -59,6 +59,7 @@ def result_parts(obx: Segment, notes: tuple[str, ...], context: OrderContext) ->
         "interpretation": _interpretation(obx),
         "method": obx.text(17, 2) or obx.text(17) or None,
         "specimen_notes": (*context.notes, *notes),
+        "place": obx.place(),
     }
     values, value_marks = _values(obx)
     marks = [*status_marks, *time_marks, *value_marks]

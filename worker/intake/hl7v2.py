@@ -244,11 +244,14 @@ def _tell_apart(reports: list[dict[str, Any]]) -> None:
 
     A preliminary and a final under one id stay two versions of one result; an exact repeat stays the same.
     """
-    seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    by_id: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in (result for report in reports for result in report.get("results", ())):
-        same = seen.setdefault((result["id"], result["status"]), [])
-        if result not in same:
-            same.append(result | {})
-            if len(same) > 1:
-                result["id"] = f"{result['id']}~{len(same)}"
-                result["marks"] = [*result["marks"], Mark.VALUE_REPEATED]
+        by_id.setdefault((result["id"], result["status"]), []).append(result)
+    for same in by_id.values():
+        said = [repr({name: value for name, value in one.items() if name != "place"}) for one in same]
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(said), 1)}
+        if len(numbers) > 1:
+            for result, text in zip(same, said, strict=True):
+                number = numbers[text]
+                result["id"] = result["id"] if number == 1 else f"{result['id']}~{number}"
+                result["marks"] = [*result["marks"], Mark.VALUE_CONFLICT]

@@ -23,11 +23,19 @@ class Mark(StrEnum):
     TIME_FROM_MESSAGE = "time-from-message"  # MSH-7
     TIME_FROM_RECEIPT = "time-from-receipt"
     TIME_OF_DAY_MISSING = "time-of-day-missing"
-    HOUR_REPEATED = "hour-repeated"  # the clocks went back: the earlier of the two is taken
+    HOUR_REPEATED = "hour-repeated"  # the clocks went back: the earlier is taken, the later kept beside it
     HOUR_SKIPPED = "hour-skipped"  # the clocks went forward: shifted
     RANGE_UNREADABLE = "range-unreadable"
     VALUE_REPEATED = "value-repeated"  # several values under one code: each is a result
     ID_MADE_UP = "id-made-up"  # the result came without an id
+    VALUE_CONFLICT = "value-conflict"  # one id, two different values: both are kept and judged
+    UNIT_DECLARED = "unit-declared"  # sent without one; the source's mapping declares it
+    DECIMAL_COMMA = "decimal-comma"  # from a source that is not set to write so: not used
+    FLAG_DISAGREES = "flag-disagrees"  # high or low by its flag, not by its value and limits, or the reverse
+    NAME_CONTRADICTS = "name-contradicts"  # its name is that of another analyte than its code
+    TIME_INVALID = "time-invalid"  # a time was sent and names no moment
+    SPECIMEN_OLD = "specimen-old"  # taken years before it was received: history loaded late
+    SPECIMEN_FUTURE = "specimen-future"  # taken later than received: a clock runs ahead
     VALUE_NOT_TEXT = "value-not-text"  # encapsulated data, a reference pointer
     HEMOGLOBIN_IMPLAUSIBLE = "hemoglobin-implausible"  # critical for operations: a true 18 g/L exists
 

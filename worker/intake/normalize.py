@@ -6,21 +6,30 @@ done when the event was read; one bad result or record is a fact with a problem,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.facts import Patient, PregnancyStatement, Record, Result, Sex
 from worker.intake.dialect import PLAIN, Dialect
-from worker.intake.event import Event, Identifier, MergeData, PatientItem, PersonItem, ReportData
+from worker.intake.event import (
+    Event,
+    Identifier,
+    MergeData,
+    PatientItem,
+    PersonItem,
+    ReportData,
+    ResultItem,
+)
 from worker.intake.marks import MARK_OF, Mark
 from worker.intake.record_facts import record_fact, record_items
-from worker.intake.result_facts import EVER, Setting, result_fact
+from worker.intake.result_facts import EVER, Sent, Setting, Understood, result_fact
 from worker.intake.times import read_date, read_instant
 
 NO_AUTHORITY = "urn:ferrule:no-authority"
 MOST_WEEKS = 45
+_NOT_SAID = {"place": None, "marks": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Facts:
     name: str | None = None
     copy_to: tuple[Orderer, ...] = ()
     operations: tuple[Noticed, ...] = ()
+    sent: Mapping[str, Sent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +95,10 @@ def facts_of(
     """
     data = event.report
     sent_at = read_instant(event.time, zone).at
-    results, noticed = _results(
+    understood, refused_results = _results(
         event, data, Setting(event.source, event.id, sent_at, received_at, arrival, zone, dialect)
     )
+    results = tuple(one.result for one in understood)
     said_at = _not_after(sent_at, received_at) or _newest(results) or EVER
     records, refused = _records(event, data, said_at, received_at or said_at, arrival, zone)
     orderer = _person(data.orderer)
@@ -100,7 +111,8 @@ def facts_of(
         orderers={result.key: orderer for result in results} if orderer else {},
         name=(data.patient.name or "").strip() or None,
         copy_to=tuple(person for person in map(_person, data.copy_to) if person),
-        operations=(*_of_message(data), *noticed, *(Noticed(Mark.ITEM_REFUSED) for _ in range(refused))),
+        operations=(*_of_message(data), *_of_results(understood), *_refused(refused + refused_results)),
+        sent={one.result.key: one.sent for one in understood},
     )
 
 
@@ -120,16 +132,49 @@ def _key(item: Identifier | PatientItem) -> tuple[str, str]:
     return (item.system or "").strip() or NO_AUTHORITY, item.id
 
 
-def _results(event: Event, data: ReportData, setting: Setting) -> tuple[tuple[Result, ...], list[Noticed]]:
-    results, noticed = [], []
-    for index, item in enumerate(data.results):
-        if item is None:
-            noticed.append(Noticed(Mark.ITEM_REFUSED))
-            continue
-        result, marks = result_fact(item, index, setting)
-        results.append(result)
-        noticed += [Noticed(mark, result.key) for mark in marks]
-    return tuple(results), noticed
+def _results(event: Event, data: ReportData, setting: Setting) -> tuple[list[Understood], int]:
+    """The results, and how many entries could not be read."""
+    items = told_apart(data.results)
+    read = [result_fact(item, index, setting) for index, item in enumerate(items) if item is not None]
+    return read, items.count(None)
+
+
+def told_apart(items: Sequence[ResultItem | None]) -> list[ResultItem | None]:
+    """Two results of one id and status that say different things: both are kept, the second under an id of
+    its own, and both are marked. Versions of one result differ in status; an exact repeat is no conflict.
+    """
+    apart = list(items)
+    by_id: dict[tuple[str, str | None], list[int]] = {}
+    for at, item in enumerate(items):
+        if item is not None and (identity := (item.id or "").strip()):
+            by_id.setdefault((identity, item.status), []).append(at)
+    for (identity, _), places in by_id.items():
+        if len(places) > 1:
+            for at, number in _numbers(items, places).items():
+                apart[at] = _apart(items[at], identity, number)
+    return apart
+
+
+def _numbers(items: Sequence[ResultItem | None], places: Sequence[int]) -> dict[int, int]:
+    """Of results of one id, which different saying each is, from 1; nothing where all say the same."""
+    said = {at: repr(item.model_copy(update=_NOT_SAID)) for at in places if (item := items[at])}
+    number_of = {text: number for number, text in enumerate(dict.fromkeys(said.values()), 1)}
+    return {at: number_of[text] for at, text in said.items()} if len(number_of) > 1 else {}
+
+
+def _apart(item: ResultItem | None, identity: str, number: int) -> ResultItem | None:
+    if item is None:
+        return None
+    marks = (*item.marks, Mark.VALUE_CONFLICT.value)
+    return item.model_copy(update={"id": identity if number == 1 else f"{identity}~{number}", "marks": marks})
+
+
+def _of_results(understood: Sequence[Understood]) -> list[Noticed]:
+    return [Noticed(mark, one.result.key) for one in understood for mark in one.sent.marks]
+
+
+def _refused(count: int) -> list[Noticed]:
+    return [Noticed(Mark.ITEM_REFUSED)] * count
 
 
 def _records(

@@ -6,16 +6,19 @@ Whether the reading is believed is `rules.reading`'s answer; which version count
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from rules.analytes import Analyte, analyte_by_loinc, loinc_check_digit_ok, why_unmapped
+from rules.analytes import CATALOGUE, Analyte, analyte_by_loinc, loinc_check_digit_ok, why_unmapped
 from rules.facts import Result, Status, Unusable
+from rules.names import contradiction
 from rules.reading import Reading, Refusal, read
 from worker.intake.code_systems import LOINC, system_uri
-from worker.intake.dialect import PLAIN, Dialect
+from worker.intake.dialect import PLAIN, DecimalMark, Dialect, LocalCode, plain_label
 from worker.intake.event import ResultItem
+from worker.intake.flags import flag_marks
 from worker.intake.marks import MARK_OF, Mark
+from worker.intake.numbers import ambiguous, has_decimal_comma, with_points
 from worker.intake.ranges import limits_of
 from worker.intake.specimen import specimen_notes
 from worker.intake.times import Instant, read_instant
@@ -25,6 +28,10 @@ NEVER_JUDGED = frozenset({Status.REGISTERED, Status.CANCELLED, Status.ENTERED_IN
 STATUS_ONLY_DETAIL = "status change without a value"
 _COMPARATORS = {"": None, "=": None, "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
 LONGEST_SHOWN = 1000
+
+CLOCK_SKEW = timedelta(minutes=5)
+OLD = timedelta(days=2 * 365)
+"""A specimen taken so long before its receipt is history loaded late: judged, and counted."""
 
 # Known since ever: the stand-in where neither message nor fact carries any time.
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,19 +51,46 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """How a result was named and timed by its sender, to be kept beside what it means.
+
+    `other_effective_at` is the second moment its time may mean. `marks` are what was noticed of it.
+    """
+
+    system: str
+    code: str
+    name: str
+    effective_at: str | None = None
+    other_effective_at: datetime | None = None
+    marks: tuple[Mark, ...] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A result as a fact, and how it was sent."""
+
+    result: Result
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
 class _Meaning:
-    """The analyte of a code, or why there is none."""
+    """The analyte of a code, or why there is none; `declared_unit` stands in for one that was not sent."""
 
     analyte: Analyte | None
     property: str | None
     detail: str = ""
+    declared_unit: str | None = None
+    contradicted: bool = False
 
 
-def result_fact(item: ResultItem, index: int, setting: Setting) -> tuple[Result, tuple[Mark, ...]]:
-    """The fact, and what was noticed on the way. `index` is its place in the event, from 0."""
-    meaning, status = _meaning(item), _status(item.status)
+def result_fact(sent_item: ResultItem, index: int, setting: Setting) -> Understood:
+    """The fact, and how it was sent. `index` is its place in the event, from 0."""
+    meaning, status = _meaning(sent_item, setting.dialect), _status(sent_item.status)
+    item = _in_our_writing(sent_item, meaning, setting.dialect)
     limits = limits_of(item.reference_range, item.unit)
-    reading = _reading(item, meaning, limits.low, limits.high)
+    reading = _reading(item, meaning, limits.low, limits.high, setting.dialect)
     effective = _effective(item, setting)
     issued = read_instant(item.issued_at, setting.zone).at
     problem, detail = _problem(item, meaning, status, reading, effective)
@@ -79,14 +113,64 @@ def result_fact(item: ResultItem, index: int, setting: Setting) -> tuple[Result,
         notes=specimen_notes(item.specimen_notes),
         problem=problem,
         detail=detail,
-        reported_value=_shown(item.comparator, item.value),
-        reported_unit=_shown(None, item.unit),
+        reported_value=_shown(sent_item.comparator, sent_item.value),
+        reported_unit=_shown(None, sent_item.unit),
     )
-    marks = (*_marks_sent(item), *effective.marks, *_own_marks(item, meaning, reading, limits.readable))
-    return result, tuple(dict.fromkeys(marks))
+    own = _own_marks(item, meaning, reading, limits.readable)
+    marks = (*_marks_sent(item), *effective.marks, *own, *_marks_of_time(effective, setting))
+    marks = tuple(dict.fromkeys((*marks, *flag_marks(result, item.interpretation))))
+    return Understood(result, _sent(sent_item, index, effective, marks))
 
 
-def _meaning(item: ResultItem) -> _Meaning:
+def _sent(item: ResultItem, index: int, effective: Instant, marks: tuple[Mark, ...]) -> Sent:
+    return Sent(
+        system=_shown(None, system_uri(item.system)),
+        code=_shown(None, item.code),
+        name=_shown(None, item.name),
+        effective_at=_shown(None, item.effective_at) or None,
+        other_effective_at=effective.other,
+        marks=marks,
+        place=item.place or f"data.results[{index}]",
+    )
+
+
+def _in_our_writing(item: ResultItem, meaning: _Meaning, dialect: Dialect) -> ResultItem:
+    """The item with its source's decimal mark and spellings of units put into ours."""
+    unit = (item.unit or "").strip()
+    changed: dict[str, object] = {"unit": dialect.units.get(unit, unit) or meaning.declared_unit or item.unit}
+    if not unit and meaning.declared_unit:
+        changed["marks"] = (*item.marks, Mark.UNIT_DECLARED.value)
+    if dialect.decimal is DecimalMark.COMMA:
+        changed["value"] = with_points(item.value, dialect.decimal)
+        if item.reference_range is not None:
+            limits = {name: with_points(text, dialect.decimal) for name, text in item.reference_range}
+            changed["reference_range"] = item.reference_range.model_copy(update=limits)
+    return item.model_copy(update=changed)
+
+
+def _meaning(item: ResultItem, dialect: Dialect) -> _Meaning:
+    """What its code means, unless its name says that it is something else."""
+    local = dialect.meaning(system_uri(item.system), (item.code or "").strip(), item.name or "")
+    meaning = _of_local(local) if local else _of_loinc(item)
+    if meaning.analyte is None or item.name is None or (local and plain_label(item.name) in local.labels):
+        return meaning
+    other = contradiction(item.name, meaning.analyte.name)
+    if other is None:
+        return meaning
+    detail = f"the code means {meaning.analyte.display}, its name says {other}"
+    return _Meaning(None, None, detail, contradicted=True)
+
+
+def _of_local(local: LocalCode) -> _Meaning:
+    if local.ignored:
+        return _Meaning(None, None, "its source's mapping says it is none of ours")
+    if local.loinc:
+        known = analyte_by_loinc(local.loinc)
+        return _Meaning(*known, declared_unit=local.unit) if known else _Meaning(None, None, "no mapping")
+    return _Meaning(CATALOGUE[local.analyte or ""], None, declared_unit=local.unit)
+
+
+def _of_loinc(item: ResultItem) -> _Meaning:
     code, system = (item.code or "").strip(), system_uri(item.system)
     if not code:
         return _Meaning(None, None, "no code")
@@ -95,11 +179,9 @@ def _meaning(item: ResultItem) -> _Meaning:
     if not loinc_check_digit_ok(code):
         return _Meaning(None, None, "the LOINC check digit is wrong")
     known = analyte_by_loinc(code)
-    return (
-        _Meaning(*known)
-        if known
-        else _Meaning(None, None, why_unmapped(code) or f"no analyte for LOINC {code}")
-    )
+    if known is None:
+        return _Meaning(None, None, why_unmapped(code) or f"no analyte for LOINC {code}")
+    return _Meaning(*known)
 
 
 def _status(text: str | None) -> Status:
@@ -110,10 +192,12 @@ def _status(text: str | None) -> Status:
 
 
 def _reading(
-    item: ResultItem, meaning: _Meaning, low: str | None, high: str | None
+    item: ResultItem, meaning: _Meaning, low: str | None, high: str | None, dialect: Dialect
 ) -> Reading | Refusal | None:
     if meaning.analyte is None:
         return None
+    if ambiguous(item.value, dialect.decimal):
+        return Refusal(Unusable.NOT_NUMERIC, "thousands or decimals: its source writes decimal commas")
     comparator = (item.comparator or "").strip()
     if comparator not in _COMPARATORS:
         return Refusal(Unusable.NOT_NUMERIC, "unknown comparator")
@@ -157,6 +241,15 @@ def _problem(
     return None, ""
 
 
+def _marks_of_time(effective: Instant, setting: Setting) -> tuple[Mark, ...]:
+    """Whether the specimen was taken after it was received, or years before."""
+    if effective.at is None or setting.received_at is None:
+        return ()
+    if effective.at > setting.received_at + CLOCK_SKEW:
+        return (Mark.SPECIMEN_FUTURE,)
+    return (Mark.SPECIMEN_OLD,) if setting.received_at - effective.at > OLD else ()
+
+
 def _marks_sent(item: ResultItem) -> tuple[Mark, ...]:
     return tuple(MARK_OF[text] for text in item.marks if text in MARK_OF)
 
@@ -169,6 +262,10 @@ def _own_marks(
         marks.append(Mark.ID_MADE_UP)
     if not range_readable:
         marks.append(Mark.RANGE_UNREADABLE)
+    if meaning.contradicted:
+        marks.append(Mark.NAME_CONTRADICTS)
+    if isinstance(reading, Refusal) and has_decimal_comma(item.value):
+        marks.append(Mark.DECIMAL_COMMA)
     implausible = isinstance(reading, Refusal) and reading.reason is Unusable.IMPLAUSIBLE
     if implausible and meaning.analyte is not None and meaning.analyte.name == "hemoglobin":
         marks.append(Mark.HEMOGLOBIN_IMPLAUSIBLE)

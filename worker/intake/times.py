@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -27,11 +27,15 @@ _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A time as understood: `at` is None when it could not be, and `problem` then says why."""
+    """A time as understood: `at` is None when it could not be, and `problem` then says why.
+
+    `other` is the second moment that the text may mean, where the clocks went back or forward.
+    """
 
     at: datetime | None
     problem: Unusable | None = None
     marks: tuple[Mark, ...] = ()
+    other: datetime | None = None
 
 
 @lru_cache(maxsize=1024)  # the results of one report mostly share their times
@@ -45,9 +49,9 @@ def read_instant(text: str | None, zone: ZoneInfo | None) -> Instant:
         return _in_zone(clock, zone)
     day = read_date(stripped)
     if day is None:
-        return Instant(None, Unusable.NO_TIME)
+        return Instant(None, Unusable.NO_TIME, (Mark.TIME_INVALID,))
     midnight = _in_zone(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001  (placed in a zone next)
-    return Instant(midnight.at, midnight.problem, (*midnight.marks, Mark.TIME_OF_DAY_MISSING))
+    return replace(midnight, marks=(*midnight.marks, Mark.TIME_OF_DAY_MISSING))
 
 
 def read_date(text: str | None) -> date | None:
@@ -146,9 +150,10 @@ def _in_zone(clock: datetime, zone: ZoneInfo | None) -> Instant:
         return Instant(clock.astimezone(UTC))
     if zone is None:
         return Instant(None, Unusable.ZONE_UNKNOWN)
-    first = clock.replace(tzinfo=zone, fold=0)
+    first, second = (clock.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     at = first.astimezone(UTC)
-    if first.utcoffset() == clock.replace(tzinfo=zone, fold=1).utcoffset():
+    if first.utcoffset() == second.utcoffset():
         return Instant(at)
     skipped = at.astimezone(zone).replace(tzinfo=None) != clock
-    return Instant(at, None, (Mark.HOUR_SKIPPED if skipped else Mark.HOUR_REPEATED,))
+    mark = Mark.HOUR_SKIPPED if skipped else Mark.HOUR_REPEATED
+    return Instant(at, None, (mark,), second.astimezone(UTC))

@@ -48,12 +48,12 @@ def obx(value: str = "9", **fields: str) -> str:
 
 
 def result(**fields: object) -> dict[str, object]:
-    """A ferritin result of an event, some fields replaced."""
+    """A ferritin result of an event, some fields replaced; of another code it has no name."""
     return {
         "id": "R1",
         "code": "2276-4",
         "system": "http://loinc.org",
-        "name": "Ferritin",
+        "name": None if "code" in fields else "Ferritin",
         "value": "9",
         "unit": "ng/mL",
         "status": "final",

@@ -217,7 +217,12 @@ def test_repeated_values_are_several_results_and_never_only_the_first():
 def test_one_code_twice_with_other_values_is_two_results():
     items = results_of(obx("9"), obx("400"))
     assert len({item.id for item in items}) == 2
-    assert Mark.VALUE_REPEATED in items[1].marks
+    assert all(Mark.VALUE_CONFLICT in item.marks for item in items)
+
+
+def test_a_conflicting_value_said_twice_is_still_one_result():
+    ids = [item.id for item in results_of(obx("9"), obx("400"), obx("400"))]
+    assert ids[0] != ids[1] == ids[2]
 
 
 def test_one_code_twice_with_the_same_value_is_one_result_said_twice():
