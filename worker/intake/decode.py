@@ -1,6 +1,7 @@
 """Stored bytes back into events, whatever format they came in.
 
-The formats are those a message row may carry: "event" (CloudEvents JSON) and "hl7" (HL7 v2, one message).
+The formats are those a message row may carry: "event" (CloudEvents JSON) and "hl7" (HL7 v2, one message)
+and "fhir" (FHIR R4, a Bundle or one resource).
 Splitting a file into messages is `worker.intake.files`; storing and judging are the pipeline's.
 """
 
@@ -10,10 +11,12 @@ import hashlib
 from dataclasses import dataclass
 
 from worker.intake.event import Event, parse_event
+from worker.intake.fhir import UNNAMED, decode_fhir, fallback_of
+from worker.intake.fhir_scope import Known, nothing_known
 from worker.intake.hl7v2 import decode_hl7, read_header
 from worker.intake.unreadable import Reason, Unreadable
 
-FORMATS = ("event", "hl7")
+FORMATS = ("event", "hl7", "fhir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,18 @@ def decode(format: str, raw: bytes) -> list[Event]:
     return list(decoded.events)
 
 
-def decode_parts(format: str, raw: bytes) -> Decoded:
-    """The events in one message and the refused parts beside them; raises `Unreadable` for the whole."""
+def decode_parts(format: str, raw: bytes, *, source: str = UNNAMED, known: Known = nothing_known) -> Decoded:
+    """The events in one message and the refused parts beside them; raises `Unreadable` for the whole.
+
+    FHIR does not say who sends: `source` does, and `known` what that sender's references lead to.
+    """
     if format == "event":
         return Decoded((parse_event(raw),))
     if format == "hl7":
         events, refused = decode_hl7(raw)
+        return Decoded(tuple(events), tuple(refused))
+    if format == "fhir":
+        events, refused = decode_fhir(raw, source, known)
         return Decoded(tuple(events), tuple(refused))
     raise Unreadable(
         Reason.FORMAT_LATER, "", f"format {format!r} is not read; use one of {', '.join(FORMATS)}"
@@ -61,6 +70,8 @@ def envelope_of(format: str, raw: bytes) -> Envelope:
     if format == "event":
         event = parse_event(raw)
         return Envelope(event.source, event.id)
+    if format == "fhir":
+        return Envelope(UNNAMED, fallback_of(raw))
     header = read_header(raw)
     if header.control_id:
         return Envelope(header.source, header.control_id)

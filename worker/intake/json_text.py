@@ -22,10 +22,10 @@ class NumberText(str):
     __slots__ = ()
 
 
-def loads(raw: bytes) -> Any:
-    """The value in `raw` (UTF-8, at most `MAX_BYTES`); raises `Unreadable`."""
-    if len(raw) > MAX_BYTES:
-        raise Unreadable(Reason.TOO_LARGE, "", f"send at most {MAX_BYTES} bytes in one event")
+def loads(raw: bytes, most_bytes: int = MAX_BYTES) -> Any:
+    """The value in `raw` (UTF-8, at most `most_bytes`); raises `Unreadable`."""
+    if len(raw) > most_bytes:
+        raise Unreadable(Reason.TOO_LARGE, "", f"send at most {most_bytes} bytes in one message")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
