@@ -28,6 +28,7 @@ from worker.settings import SettingsError
 VERBS: dict[str, tuple[str, str]] = {
     "up": ("worker.verbs.up", "Everything on one machine, until Ctrl-C."),
     "worker": ("worker.verbs.worker", "Celery pool and poller."),
+    "listen": ("worker.verbs.listen", "The HL7 v2 listener (MLLP)."),
     "web": ("worker.verbs.web", "The clinician's pages and the API."),
     "submit": ("worker.verbs.submit", "Store messages from files and put them on the queue."),
     "evaluate": ("worker.verbs.evaluate", "Judge the patients in files, without queue or database."),

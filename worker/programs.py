@@ -69,5 +69,10 @@ def web_program(given: Environment) -> Program:
     return Program("web", _python("web"), given)
 
 
+def listen_program(given: Environment) -> Program:
+    """The HL7 listener."""
+    return Program("listen", _python("listen"), given)
+
+
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"worker.processes.{module}", *arguments]

@@ -11,11 +11,11 @@ from typing import Any
 from worker.settings import Settings
 
 
-def write(settings: Settings, *, http: str, broker_url: str, pids: Mapping[str, int]) -> None:
+def write(settings: Settings, *, http: str, mllp: str, broker_url: str, pids: Mapping[str, int]) -> None:
     """Say where everything is; readers see the old file or the new one, never half of it."""
     runtime = {
         "http": http,
-        "mllp": None,
+        "mllp": mllp,
         "broker_url": broker_url,
         "database_url": settings.database,
         "pids": {"up": os.getpid(), **pids},

@@ -68,6 +68,11 @@ class Supervisor:
         """The running processes by name."""
         return {name: child.process.pid for name, child in self._children.items()}
 
+    def runs(self, name: str) -> bool:
+        """Whether this program runs now."""
+        child = self._children.get(name)
+        return child is not None and child.process.poll() is None
+
     def start(self, program: Program) -> None:
         """Start one program now."""
         self._children[program.name] = _Child(program, _spawn(program), monotonic_seconds())

@@ -20,6 +20,7 @@ from worker.composition import check
 from worker.database import make_engine
 from worker.failures import UNREACHABLE, Failure
 from worker.logs import logger
+from worker.mllp.address import Address
 from worker.schema import upgrade
 from worker.settings import Settings
 from worker.supervise import Supervisor
@@ -33,7 +34,8 @@ class House:
     """The parts of one machine. `start` brings them up; `run` keeps them until a stop; `stop` ends them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.model_copy(update={"http_listen": _with_port(settings.http_listen)})
+        listens = {name: _with_port(getattr(settings, name)) for name in ("http_listen", "mllp_listen")}
+        self._settings = settings.model_copy(update=listens)
         self._broker_url = settings.broker
         self._ready = False
         self.supervisor = Supervisor(on_change=self._changed)
@@ -44,13 +46,18 @@ class House:
         return f"http://{self._settings.http_listen}"
 
     @property
+    def mllp(self) -> str:
+        """Where HL7 is taken, HOST:PORT."""
+        return self._settings.mllp_listen
+
+    @property
     def broker_url(self) -> str:
         """The broker's URL, ours or the site's."""
         assert self._broker_url is not None
         return self._broker_url
 
     def start(self) -> None:
-        """Everything up, in order: schema, broker, workers, poller, web.
+        """Everything up, in order: schema, broker, workers, poller, HL7 listener, web.
         Raises Failure, NoBroker, or what is wrong with settings and rule files.
         """
         settings = self._settings
@@ -62,9 +69,12 @@ class House:
         zone = settings.default_zone or machine_zone()
         given = {**given, "FERRULE_DEFAULT_ZONE": str(zone), "FERRULE_DEFAULT_ZONE_FILE": None}
         given |= {"FERRULE_HTTP_LISTEN": settings.http_listen, "FERRULE_HTTP_LISTEN_FILE": None}
-        for program in (*programs.worker_programs(settings, given), programs.web_program(given)):
+        given |= {"FERRULE_MLLP_LISTEN": settings.mllp_listen, "FERRULE_MLLP_LISTEN_FILE": None}
+        doors = (programs.listen_program(given), programs.web_program(given))
+        for program in (*programs.worker_programs(settings, given), *doors):
             self.supervisor.start(program)
         self._wait_for_web()
+        self._wait_for_listener()
         self._ready = True
         self._changed(self.supervisor.pids)
 
@@ -97,9 +107,23 @@ class House:
                 time.sleep(0.1)
         raise Failure(f"the pages do not come up at {self.http}: is the address in use?", UNREACHABLE)
 
+    def _wait_for_listener(self) -> None:
+        address = Address.of(self.mllp)
+        end = time.monotonic() + WEB_SECONDS
+        while time.monotonic() < end:
+            self.supervisor.turn()
+            if self.supervisor.runs("listen") and address.answers():
+                return
+            time.sleep(0.1)
+        raise Failure(
+            f"the HL7 listener does not come up at {self.mllp}: is the address in use?", UNREACHABLE
+        )
+
     def _changed(self, pids: Mapping[str, int]) -> None:
         if self._ready:
-            runtime.write(self._settings, http=self.http, broker_url=self.broker_url, pids=pids)
+            runtime.write(
+                self._settings, http=self.http, mllp=self.mllp, broker_url=self.broker_url, pids=pids
+            )
 
 
 @contextmanager

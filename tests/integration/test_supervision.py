@@ -71,6 +71,7 @@ def house(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
         **{name: value for name, value in os.environ.items() if not name.startswith("FERRULE_")},
         "FERRULE_DATA_DIR": str(tmp_path / "data"),
         "FERRULE_HTTP_LISTEN": "127.0.0.1:0",
+        "FERRULE_MLLP_LISTEN": "127.0.0.1:0",
         "FERRULE_CONCURRENCY": "1",
     }
     with (tmp_path / "up.log").open("wb") as log:

@@ -104,7 +104,8 @@ def ferrule(tmp_path: Path) -> Iterator[Callable[..., Ferrule]]:
 
         def start(**given: str) -> Ferrule:
             directory = tmp_path / "ferrule"
-            settings = {"DATA_DIR": str(directory), "HTTP_LISTEN": f"127.0.0.1:{free_port()}", **given}
+            listens = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", "MLLP_LISTEN": "127.0.0.1:0"}
+            settings = {"DATA_DIR": str(directory), **listens, **given}
             env = {f"FERRULE_{name}": value for name, value in settings.items()}
             runtime, log = directory / "runtime.json", tmp_path / "ferrule.log"
             houses.enter_context(

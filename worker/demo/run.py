@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from worker.demo.sending import Sender
 from worker.demo.stage import LogIn, clear_old_demo, set_stage
 from worker.demo.summary import Summary, as_table, count
 from worker.demo.watching import Watcher
+from worker.mllp.address import Address
 from worker.schema import upgrade
 from worker.settings import Settings
 from worker.tokens import Role, create
@@ -41,22 +43,32 @@ def play(settings: Settings, console: Console) -> None:
     _write(day, directory)
     console.print(f"A made-up day of {len(day.sendings)} messages (seed {day.seed}); Ferrule starts …")
     mail = directory / "mail"
-    with mailbox(mail) as smtp_url, running(settings, directory, _environment(smtp_url, directory)) as child:
+    with (
+        mailbox(mail) as smtp_url,
+        running(settings, directory, _environment(settings, smtp_url, directory)) as child,
+    ):
         _say(_played(day, engine, child, settings, console), console)
         if not settings.demo_exit:
             _stay_open(child, log_in, mail, console)
 
 
-def _environment(smtp_url: str, directory: Path) -> dict[str, str | None]:
+def _environment(settings: Settings, smtp_url: str, directory: Path) -> dict[str, str | None]:
     """What differs from a site's own settings: local accounts, named laboratories, mail that goes nowhere."""
     return {
         "FERRULE_LOCAL_ACCOUNTS": "on",
         "FERRULE_SOURCES_FILE": str(sources_file(directory)),
+        "FERRULE_MLLP_LISTEN": _free(settings.mllp_listen),
+        "FERRULE_MLLP_LISTEN_FILE": None,
         "FERRULE_SMTP_URL": smtp_url,
         "FERRULE_SMTP_FROM": "ferrule@clinic.example",
         "FERRULE_SMTP_URL_FILE": None,
         "FERRULE_LOG_FORMAT": "json",
     }
+
+
+def _free(listen: str) -> str:
+    """Where HL7 is taken: another port when somebody has this one; no door of the demo waits for it."""
+    return "127.0.0.1:0" if Address.of(listen).answers(0.5) else listen
 
 
 def _write(day: Day, directory: Path) -> None:

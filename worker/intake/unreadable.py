@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NO_PATIENT = "no-patient"
     NOT_AN_EVENT = "not-an-event"  # JSON, but not a CloudEvent of ours
     NOT_JSON = "not-json"
+    NOT_STORED = "not-stored"  # told to a sender of HL7 while the database takes nothing; kept nowhere
     PROCESSING_ID = "processing-id"  # MSH-11 training or debugging
     STRUCTURE = "structure"
     TOO_LARGE = "too-large"

@@ -27,14 +27,14 @@ def worker() -> None:
     try:
         for program in programs.worker_programs(settings, given):
             supervisor.start(program)
-        _serve_metrics(settings, str(given["PROMETHEUS_MULTIPROC_DIR"]))
+        serve_metrics(settings, str(given["PROMETHEUS_MULTIPROC_DIR"]))
         supervisor.run()
     finally:
         supervisor.stop()
 
 
-def _serve_metrics(settings: Settings, directory: str) -> None:
-    """What the workers of this machine count, on METRICS_LISTEN."""
+def serve_metrics(settings: Settings, directory: str) -> None:
+    """What the processes of this service count, on METRICS_LISTEN."""
     if settings.metrics_listen is None:
         return
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
