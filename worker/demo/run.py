@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
