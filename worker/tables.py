@@ -263,6 +263,17 @@ class SourceSeenRow(SQLModel, table=True):
     first_message_at: datetime
 
 
+class FileProgressRow(SQLModel, table=True):
+    """How many messages of a file have been submitted, and the hash of them all; gone when it is done."""
+
+    __tablename__ = "file_progress"
+
+    name_sha256: str = Field(primary_key=True)
+    pieces: int
+    sha256: str
+    updated_at: datetime
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -279,3 +290,4 @@ ACCOUNT = _table("account")
 SESSION = _table("session")
 TOKEN = _table("token")
 SOURCE_SEEN = _table("source_seen")
+FILE_PROGRESS = _table("file_progress")

@@ -15,7 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
-from worker.intake.decode import decode_parts
+from worker.intake.csv_mapping import CsvMapping
+from worker.intake.csv_rows import event_rows
+from worker.intake.decode import FORMATS, decode_parts
 from worker.intake.event import Event
 from worker.intake.hl7_pieces import hl7_pieces
 from worker.intake.json_pieces import is_one_a_line, line_pieces, value_pieces
@@ -37,20 +39,30 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The bytes of one message, the format they are in, and the file and line they came from."""
+    """The bytes of one message, the format they are in, and the file and line they came from.
+
+    `why` says that they cannot be read: they are to be kept all the same.
+    """
 
     format: str
     raw: bytes
     place: str
+    why: Unreadable | None = None
 
 
 def read_events(
-    paths: Iterable[Path], format: Format = Format.AUTO, read_bytes: Callable[[int], None] | None = None
+    paths: Iterable[Path],
+    format: Format = Format.AUTO,
+    read_bytes: Callable[[int], None] | None = None,
+    mapping: CsvMapping | None = None,
 ) -> Iterator[Event | Unreadable]:
     """Every event in the files, in order, and beside them what could not be read."""
-    for piece in read_pieces(paths, format, read_bytes):
+    for piece in read_pieces(paths, format, read_bytes, mapping):
         if isinstance(piece, Unreadable):
             yield piece
+            continue
+        if piece.why is not None:
+            yield piece.why.within(piece.place)
             continue
         try:
             decoded = decode_parts(piece.format, piece.raw)
@@ -62,14 +74,20 @@ def read_events(
 
 
 def read_pieces(
-    paths: Iterable[Path], format: Format = Format.AUTO, read_bytes: Callable[[int], None] | None = None
+    paths: Iterable[Path],
+    format: Format = Format.AUTO,
+    read_bytes: Callable[[int], None] | None = None,
+    mapping: CsvMapping | None = None,
 ) -> Iterator[Piece | Unreadable]:
-    """Every message in the files, in order; `-` is standard input. `read_bytes` hears each chunk's size."""
+    """Every message in the files, in order; `-` is standard input. `read_bytes` hears each chunk's size.
+
+    CSV is read by `mapping`: each row is an event.
+    """
     for path in paths:
         name = "stdin" if str(path) == "-" else str(path)
         try:
             with nullcontext(sys.stdin.buffer) if name == "stdin" else path.open("rb") as stream:
-                yield from _pieces(_chunks(stream, read_bytes), name, format)
+                yield from _pieces(_chunks(stream, read_bytes), name, format, mapping)
         except OSError as error:
             yield Unreadable(Reason.FILE, name, f"cannot be read ({error.strerror}); give a readable file")
 
@@ -81,21 +99,35 @@ def _chunks(stream: IO[bytes], read_bytes: Callable[[int], None] | None) -> Iter
         yield chunk
 
 
-def _pieces(chunks: Iterator[bytes], name: str, format: Format) -> Iterator[Piece | Unreadable]:
+def _pieces(
+    chunks: Iterator[bytes], name: str, format: Format, mapping: CsvMapping | None
+) -> Iterator[Piece | Unreadable]:
     head = next(chunks, b"")
     if not head.strip():
         return
     try:
-        known = _detected(head) if format is Format.AUTO else format
-        _refuse_later(known)
+        known = _detected(head, mapping) if format is Format.AUTO else format
+        _refuse(known, mapping)
     except Unreadable as error:
         yield error.within(name)
         return
     everything = itertools.chain([head.removeprefix(_BYTE_ORDER_MARK)], chunks)
+    if known is Format.CSV and mapping is not None:
+        yield from _rows(everything, name, mapping)
+        return
     cut = hl7_pieces(everything) if known is Format.HL7 else _json_pieces(everything, head)
     for line, raw in cut:
         place = f"{name}:{line}"
         yield raw.within(place) if isinstance(raw, Unreadable) else Piece(known.value, raw, place)
+
+
+def _rows(chunks: Iterable[bytes], name: str, mapping: CsvMapping) -> Iterator[Piece]:
+    for line, raw, made in event_rows(chunks, mapping):
+        place = f"{name}:{line}"
+        if isinstance(made, Unreadable):
+            yield Piece(Format.CSV.value, raw, place, made)
+        else:
+            yield Piece(Format.EVENT.value, made, place)
 
 
 def _json_pieces(chunks: Iterable[bytes], head: bytes) -> Iterator[tuple[int, bytes | Unreadable]]:
@@ -107,8 +139,10 @@ def _json_pieces(chunks: Iterable[bytes], head: bytes) -> Iterator[tuple[int, by
     return line_pieces(chunks)
 
 
-def _detected(head: bytes) -> Format:
+def _detected(head: bytes, mapping: CsvMapping | None) -> Format:
     """The format, by how the file begins; raises `Unreadable`."""
+    if mapping is not None:
+        return Format.CSV
     start = head.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r\n\x0b")
     if start[:3] in (b"MSH", b"FHS", b"BHS"):
         return Format.HL7
@@ -124,7 +158,11 @@ def _detected(head: bytes) -> Format:
     )
 
 
-def _refuse_later(format: Format) -> None:
-    if format in (Format.FHIR, Format.CSV):
+def _refuse(format: Format, mapping: CsvMapping | None) -> None:
+    if format is Format.CSV:
+        if mapping is None:
+            remedy = "say how its columns are meant: --mapping FILE (deploy/examples/ has one)"
+            raise Unreadable(Reason.FORMAT_UNKNOWN, "CSV", remedy)
+    elif format.value not in FORMATS:
         remedy = f"{format.upper()} is not read by this version; send events or HL7 v2"
         raise Unreadable(Reason.FORMAT_LATER, "", remedy)

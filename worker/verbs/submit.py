@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from worker.accepting import Inbound, Outcome, accept
 from worker.composition import Deps, build
-from worker.failures import USAGE
+from worker.failures import NO, USAGE, Failure
+from worker.file_progress import Progress
+from worker.intake.csv_mapping import CsvMapping, load_mapping
 from worker.intake.decode import envelope_of
 from worker.intake.files import Format, Piece, read_pieces
 from worker.intake.unreadable import Unreadable
@@ -34,29 +37,71 @@ TOLD = (Outcome.STORED, Outcome.DUPLICATE, Outcome.QUARANTINED)
 
 @app.command()
 def submit_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Events or HL7 v2; '-' is stdin.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Events, HL7 v2, FHIR or CSV; '-' is stdin.")
+    ],
     format: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.AUTO,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="How the columns of CSV are meant: a YAML file.")
+    ] = None,
 ) -> None:
-    """Store messages from files and put them on the queue.
+    """Store messages from files and put them on the queue; run again, it goes on where it was stopped.
 
     Example: ferrule submit day.ndjson results.hl7
+
+    Example: ferrule submit archive.csv --mapping archive.csv-mapping.yaml
     """
     deps = build(read_settings())
+    columns = _mapping(mapping)
     counts: Counter[str] = Counter()
     with _progress(files) as progress:
         task = progress.add_task("submit", total=_total_bytes(files))
-        pieces = read_pieces(files, format, lambda size: progress.advance(task, size))
-        messages = (message for piece in pieces if (message := _message(piece, counts)))
-        while batch := list(itertools.islice(messages, BATCH)):
-            _store(deps, batch, counts)
-    typer.echo(", ".join(f"{outcome.value} {counts[outcome]}" for outcome in TOLD))
+        try:
+            for file in files:
+
+                def pieces(file: Path = file) -> Iterator[Piece | Unreadable]:
+                    return read_pieces([file], format, lambda size: progress.advance(task, size), columns)
+
+                _submit(deps, Progress.of(deps.engine, file), pieces, counts)
+        except KeyboardInterrupt:
+            raise Failure(f"stopped: {_summary(counts)}; run it again to go on from here", NO) from None
+    typer.echo(_summary(counts))
     if counts["unreadable"]:
         raise typer.Exit(USAGE)
+
+
+def _submit(
+    deps: Deps, progress: Progress, pieces: Callable[[], Iterator[Piece | Unreadable]], counts: Counter[str]
+) -> None:
+    """One file, from where an earlier run left it."""
+    rest = progress.resume(pieces)
+    counts["skipped"] += progress.pieces
+    while batch := list(itertools.islice(rest, BATCH)):
+        messages = [message for piece in batch if (message := _message(piece, counts))]
+        _store(deps, messages, counts)
+        progress.passed(batch)
+    progress.finished()
+
+
+def _summary(counts: Counter[str]) -> str:
+    said = [f"{outcome.value} {counts[outcome]}" for outcome in Outcome]
+    if counts["skipped"]:
+        said.append(f"skipped {counts['skipped']}, submitted by an earlier run")
+    return ", ".join(said)
+
+
+def _mapping(path: Path | None) -> CsvMapping | None:
+    try:
+        return load_mapping(path) if path else None
+    except Unreadable as why:
+        raise Failure(str(why), USAGE) from None
 
 
 def inbound_of(piece: Piece) -> Inbound:
     """The message to store for some bytes of a file, set aside with its reason when it has no envelope."""
     try:
+        if piece.why is not None:
+            raise piece.why
         envelope = envelope_of(piece.format, piece.raw)
     except Unreadable as why:
         message_id = hashlib.sha256(piece.raw).hexdigest()
@@ -81,9 +126,11 @@ def _message(piece: Piece | Unreadable, counts: Counter[str]) -> Inbound | None:
 
 
 def _store(deps: Deps, batch: Sequence[Inbound], counts: Counter[str]) -> None:
+    """One commit, then one ring of the bell."""
     receipts = accept(deps.engine, batch)
     counts.update(receipt.outcome for receipt in receipts)
-    deps.publish([receipt.message for receipt in receipts if receipt.judge])
+    if stored := [receipt.message for receipt in receipts if receipt.judge]:
+        deps.publish(stored)
 
 
 def _total_bytes(files: Sequence[Path]) -> int | None:
@@ -91,8 +138,8 @@ def _total_bytes(files: Sequence[Path]) -> int | None:
     return sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None
 
 
-def _progress(files: Sequence[Path]) -> Progress:
+def _progress(files: Sequence[Path]) -> Bar:
     """A bar on a terminal; nothing anywhere else."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    return Bar(*columns, console=console, disable=not console.is_terminal, transient=True)

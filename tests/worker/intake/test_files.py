@@ -168,8 +168,8 @@ def test_a_file_is_cut_the_same_in_chunks_of_any_size(end, size):
     [
         (b'{"resourceType": "Bundle"}', Format.AUTO, Reason.FORMAT_LATER),
         (b'[{"resourceType": "Observation"}]', Format.AUTO, Reason.FORMAT_LATER),
-        (b"patient,code,value\n1,2,3\n", Format.AUTO, Reason.FORMAT_LATER),
-        (b"MSH|^~\\&|", Format.CSV, Reason.FORMAT_LATER),
+        (b"patient,code,value\n1,2,3\n", Format.AUTO, Reason.FORMAT_UNKNOWN),
+        (b"MSH|^~\\&|", Format.CSV, Reason.FORMAT_UNKNOWN),
         (b"{}", Format.FHIR, Reason.FORMAT_LATER),
         (b"hello", Format.AUTO, Reason.FORMAT_UNKNOWN),
         (b"\x00\x01\x02", Format.AUTO, Reason.FORMAT_UNKNOWN),

@@ -149,6 +149,14 @@ def upgrade() -> None:
         batch_op.create_index("delivery_lane", ["lane", "id"], unique=False)
 
     op.create_table(
+        "file_progress",
+        sa.Column("name_sha256", sa.String(), nullable=False),
+        sa.Column("pieces", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("updated_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name_sha256"),
+    )
+    op.create_table(
         "message",
         sa.Column("due_at", UTCDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -659,6 +667,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("message")
+    op.drop_table("file_progress")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("delivery_lane")
         batch_op.drop_index(
