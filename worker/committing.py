@@ -21,10 +21,11 @@ from worker.arrivals import arrivals
 from worker.claiming import Claimed, finish
 from worker.composition import Deps
 from worker.database import db_now, writing
-from worker.keeping import Said, keep
+from worker.keeping import keep
 from worker.quarantine import note
 from worker.reading import PatientKey, Read
 from worker.records import Stored
+from worker.statements import Said
 from worker.tables import EVALUATION, MESSAGE, PATIENT
 
 

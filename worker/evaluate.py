@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rules.facts import History, Patient, Sex
+from rules.facts import History
 from rules.findings import AbsentEvidence, Evidence, Judgment, ResultEvidence, RuleJudgment
 from rules.ruleset import Ruleset
+from worker.demographics import person_of
 from worker.intake.event import Event
 from worker.intake.normalize import Facts, facts_of, merge_of
 from worker.intake.times import read_instant
@@ -75,25 +76,11 @@ def evaluate(input: Input, ruleset: Ruleset, as_of: datetime | None = None) -> I
 def history(key: PatientKey, said: Sequence[Facts]) -> History:
     """Everything said of one patient, as one history."""
     return History(
-        patient=_patient(key, said),
+        patient=person_of(key, (one for facts in said for one in facts.demographics)).patient,
         results=with_values(result for facts in said for result in facts.results),
         records=tuple(record for facts in said for record in facts.records),
         pregnancy=tuple(statement for facts in said for statement in facts.pregnancy),
     )
-
-
-def _patient(key: PatientKey, said: Sequence[Facts]) -> Patient:
-    """What was said last of each trait; what was not said takes nothing back."""
-    patient = Patient(*key)
-    for facts in sorted(said, key=lambda facts: facts.said_at):
-        new = facts.patient
-        patient = replace(
-            patient,
-            birth_date=new.birth_date or patient.birth_date,
-            sex=patient.sex if new.sex is Sex.UNKNOWN else new.sex,
-            deceased_at=new.deceased_at or patient.deceased_at,
-        )
-    return patient
 
 
 def _times(event: Event, facts: Facts, zone: ZoneInfo | None) -> Iterator[datetime | None]:

@@ -25,9 +25,10 @@ from worker.committing import Group, Judged, commit
 from worker.composition import Deps
 from worker.counting import count_judged, count_read
 from worker.database import db_now, reading, writing
-from worker.keeping import Said, ensure_patients, known_from, patient_ids, with_news
+from worker.patients import ensure_patients, patient_ids
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
+from worker.statements import Said, known_from, with_news
 from worker.status_changes import with_values
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -113,7 +114,8 @@ def _prepare(
 def _news(group: Group, ids: Mapping[PatientKey, int]) -> dict[int, list[Said]]:
     news: dict[int, list[Said]] = {}
     for said in (said for read in group.reads for said in read.said):
-        news.setdefault(ids[said.patient.system, said.patient.id], []).append(said)
+        row = ids[said.patient.system, said.patient.id]
+        news.setdefault(row, []).append(replace(said, filed_under=row))
     return news
 
 

@@ -18,9 +18,9 @@ from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
 from worker.intake.normalize import Facts, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
-from worker.keeping import Said
 from worker.quarantine import Aside
 from worker.settings import Settings
+from worker.statements import Said
 
 POISON = b"FERRULE-POISON"
 """A message with this in it kills its reader, where a fault test has armed the point `poison`."""
@@ -99,11 +99,11 @@ def _said(message: Claimed, facts: Facts) -> Said:
         message=message.id,
         at=facts.said_at,
         patient=facts.patient,
-        name=facts.name,
         results=facts.results,
         records=facts.records,
         pregnancy=facts.pregnancy,
         orderers=_orderers(facts),
+        demographics=facts.demographics,
     )
 
 

@@ -1,4 +1,4 @@
-"""HL7's "final, value not sent again" (OBX-11 U): the version takes the value of the newest one that had it.
+"""HL7's "final, value not sent again" (OBX-11 U): the version takes the value of the one before it.
 
 Works on all stored versions, so that the order in which they arrived makes no difference.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from rules.facts import Result
-from rules.history import version_order
+from rules.history import RANK, version_order
 from worker.intake.result_facts import STATUS_ONLY_DETAIL
 
 
@@ -28,11 +29,29 @@ def with_values(results: Iterable[Result]) -> tuple[Result, ...]:
         if result.detail != STATUS_ONLY_DETAIL:
             valued[result.key].append(result)
     filled = {
-        id(change): _filled(change, max(valued[change.key], key=version_order))
-        for change in bare
-        if valued[change.key]
+        id(change): _filled(change, of) for change in bare if (of := _valued(change, valued[change.key]))
     }
     return tuple(filled.get(id(result), result) for result in given)
+
+
+def _valued(change: Result, versions: Iterable[Result]) -> Result | None:
+    """The version a bare change of status is about: the newest said before it, else the first after.
+
+    A correction is no part of it: it outranks the change, and says its own value.
+    """
+    possible = [version for version in versions if RANK[version.status] <= RANK[change.status]]
+    before = [version for version in possible if _said_before(version, change)]
+    return max(before, key=version_order) if before else min(possible, key=_said, default=None)
+
+
+def _said_before(version: Result, change: Result) -> bool:
+    if version.issued_at is None or change.issued_at is None:
+        return version.arrival <= change.arrival
+    return _said(version) <= _said(change)
+
+
+def _said(version: Result) -> tuple[datetime, int]:
+    return version.issued_at or datetime.min.replace(tzinfo=UTC), version.arrival
 
 
 def _filled(change: Result, version: Result) -> Result:

@@ -73,7 +73,11 @@ class QuarantineItemRow(SQLModel, table=True):
 
 
 class PatientRow(SQLModel, table=True):
-    """Who the facts are about. `version` is the fence: judging commits only if nobody judged meanwhile."""
+    """Who the facts are about. `version` is the fence: judging commits only if nobody judged meanwhile.
+
+    The traits follow from `demographics`. `survivor_id` follows from `patient_link`: whose facts those of a
+    merged identifier are, whatever the length of the chain.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (UniqueConstraint("system", "ident", name="uq_patient_key"),)
@@ -86,8 +90,8 @@ class PatientRow(SQLModel, table=True):
     birth_date: date | None = None
     sex: str = "unknown"
     deceased_at: datetime | None = None
-    told_at: datetime | None = None
     judged_as_of: datetime | None = None
+    survivor_id: int | None = Field(default=None, foreign_key="patient.id", index=True)
     created_at: datetime
 
 
@@ -115,15 +119,49 @@ class PatientLinkRow(SQLModel, table=True):
     ended_at: datetime | None = None
 
 
-class ResultRow(SQLModel, table=True):
-    """One version of one result. `version` is the hash of what it says, so an exact repeat is one row."""
+class DemographicsRow(SQLModel, table=True):
+    """What one message said of a person; `patient` holds what follows from all of them."""
 
-    __tablename__ = "result"
-    __table_args__ = (UniqueConstraint("source", "result_id", "version", name="uq_result_version"),)
+    __tablename__ = "demographics"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "version", "message_id", name="uq_demographics_version"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    patient_id: int = Field(foreign_key="patient.id", index=True)
+    patient_id: int = Field(foreign_key="patient.id")
     message_id: int = Field(foreign_key="message.id", index=True)
+    last_message_id: int
+    version: str
+    said_at: datetime
+    last_said_at: datetime
+    known_at: datetime
+    name: str | None = None
+    family: str | None = None
+    birth_date: date | None = None
+    sex: str | None = None
+    deceased: bool | None = None
+    deceased_at: datetime | None = None
+    location: str | None = None
+    attending_system: str | None = None
+    attending_id: str | None = None
+
+
+class ResultRow(SQLModel, table=True):
+    """One version of one result: `version` is the hash of what it says. Said again with nothing else said in
+    between, it stays one row, and `last_message_id` names the message that said it last.
+    """
+
+    __tablename__ = "result"
+    __table_args__ = (
+        UniqueConstraint(
+            "patient_id", "source", "result_id", "version", "message_id", name="uq_result_version"
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id")
+    message_id: int = Field(foreign_key="message.id", index=True)
+    last_message_id: int
     source: str
     result_id: str
     version: str
@@ -151,14 +189,17 @@ class ResultRow(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """One version of one entry of a medication, problem, procedure or order list."""
+    """One version of one entry of a medication, problem, procedure or order list; see `ResultRow`."""
 
     __tablename__ = "record"
-    __table_args__ = (UniqueConstraint("patient_id", "record_key", "version", name="uq_record_version"),)
+    __table_args__ = (
+        UniqueConstraint("patient_id", "record_key", "version", "message_id", name="uq_record_version"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    patient_id: int = Field(foreign_key="patient.id", index=True)
+    patient_id: int = Field(foreign_key="patient.id")
     message_id: int = Field(foreign_key="message.id", index=True)
+    last_message_id: int
     record_key: str
     version: str
     kind: str
@@ -170,7 +211,8 @@ class RecordRow(SQLModel, table=True):
     start_last: datetime | None = None
     end: datetime | None = None
     known_at: datetime
-    said_at: datetime | None = None
+    said_at: datetime
+    last_said_at: datetime
     route: str | None = None
 
 
@@ -178,11 +220,12 @@ class PregnancyStatementRow(SQLModel, table=True):
     """What was said of a pregnancy, when."""
 
     __tablename__ = "pregnancy_statement"
-    __table_args__ = (UniqueConstraint("patient_id", "version", name="uq_pregnancy_version"),)
+    __table_args__ = (UniqueConstraint("patient_id", "version", "message_id", name="uq_pregnancy_version"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    patient_id: int = Field(foreign_key="patient.id", index=True)
+    patient_id: int = Field(foreign_key="patient.id")
     message_id: int = Field(foreign_key="message.id", index=True)
+    last_message_id: int
     version: str
     pregnant: bool
     weeks: int | None = None
@@ -282,6 +325,7 @@ MESSAGE = _table("message")
 QUARANTINE_ITEM = _table("quarantine_item")
 PATIENT = _table("patient")
 PATIENT_LINK = _table("patient_link")
+DEMOGRAPHICS = _table("demographics")
 RESULT = _table("result")
 RECORD = _table("record")
 PREGNANCY_STATEMENT = _table("pregnancy_statement")

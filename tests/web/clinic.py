@@ -162,6 +162,7 @@ def _add_result(
         insert(RESULT).values(
             patient_id=patient,
             message_id=message,
+            last_message_id=message,
             source=NORTH,
             result_id=key,
             version=f"{key}-{version}",
@@ -193,6 +194,7 @@ def add_medication(
         insert(RECORD).values(
             patient_id=patient,
             message_id=message.id,
+            last_message_id=message.id,
             record_key=f"{patient}-{name}",
             version=f"{patient}-{name}-1",
             kind="medication",
@@ -203,6 +205,8 @@ def add_medication(
             start=start,
             end=end,
             known_at=start,
+            said_at=start,
+            last_said_at=start,
             route="oral",
         )
     )

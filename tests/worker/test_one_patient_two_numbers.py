@@ -19,6 +19,7 @@ def test_what_is_said_under_both_numbers_at_once_raises_one_alert(engine: Engine
         ]
         connection.execute(PATIENT.insert(), rows)
         connection.execute(PATIENT_LINK.insert(), {"retired_id": 2, "survivor_id": 1, "linked_at": now})
+        connection.execute(PATIENT.update().where(PATIENT.c.id == 2).values(survivor_id=1))
     halves = [
         event("M1", [result("R1", "ferritin", "9")], patient="RETIRED"),
         event("M2", [result("R2", "b12", "1450")], patient="KEPT"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import permutations
@@ -41,3 +42,20 @@ def test_a_bare_final_without_any_value_is_not_numeric():
 
 def test_other_versions_are_left_as_they_are():
     assert with_values([PRELIMINARY, CORRECTED]) == (PRELIMINARY, CORRECTED)
+
+
+def test_a_bare_final_takes_the_value_before_it_whatever_comes_later_in_any_order():
+    first, change = issued(PRELIMINARY, 9), issued(BARE_FINAL, 10)
+    later = issued(version(obx("40", f11="P"), 12), 12)
+    for order in permutations([first, change, later]):
+        (final,) = [result for result in with_values(order) if result.status is Status.FINAL]
+        assert final.quantity.value == Decimal("9")
+
+
+def test_a_bare_final_never_takes_the_value_of_a_correction():
+    (final,) = [r for r in with_values([CORRECTED, BARE_FINAL]) if r.status is Status.FINAL]
+    assert (final.quantity, final.problem) == (None, Unusable.NOT_NUMERIC)
+
+
+def issued(result: Result, hour: int) -> Result:
+    return replace(result, issued_at=datetime(2026, 3, 1, hour, tzinfo=UTC))

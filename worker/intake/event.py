@@ -115,8 +115,10 @@ class PatientItem(_Model):
     birth_date: Word = None
     sex: Word = None
     name: Word = None
+    family: Word = Field(default=None, description="The family names alone; else they are read from `name`.")
     pregnant: Said = None
     gestational_weeks: Text = None
+    deceased: Said = Field(default=None, description="false takes a death back; null says nothing.")
     deceased_at: Word = None
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.facts import Patient, PregnancyStatement, Record, Result, Sex
+from worker.demographics import Demographics
 from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import (
     Event,
@@ -66,7 +67,7 @@ class Facts:
     records: tuple[Record, ...] = ()
     pregnancy: tuple[PregnancyStatement, ...] = ()
     orderers: Mapping[str, Orderer] = field(default_factory=dict)
-    name: str | None = None
+    demographics: tuple[Demographics, ...] = ()
     copy_to: tuple[Orderer, ...] = ()
     operations: tuple[Noticed, ...] = ()
     sent: Mapping[str, Sent] = field(default_factory=dict)
@@ -102,14 +103,15 @@ def facts_of(
     said_at = _not_after(sent_at, received_at) or _newest(results) or EVER
     records, refused = _records(event, data, said_at, received_at or said_at, arrival, zone)
     orderer = _person(data.orderer)
+    demographics = _demographics(data, said_at, received_at or said_at, arrival, zone)
     return Facts(
-        patient=_patient(data.patient, zone),
+        patient=Patient(*_key(data.patient)),
         said_at=said_at,
         results=results,
         records=records,
         pregnancy=_pregnancy(data.patient, said_at, received_at or said_at, arrival),
         orderers={result.key: orderer for result in results} if orderer else {},
-        name=(data.patient.name or "").strip() or None,
+        demographics=(demographics,) if demographics.says_something else (),
         copy_to=tuple(person for person in map(_person, data.copy_to) if person),
         operations=(*_of_message(data), *_of_results(understood), *_refused(refused + refused_results)),
         sent={one.result.key: one.sent for one in understood},
@@ -206,21 +208,37 @@ def _newest(results: tuple[Result, ...]) -> datetime | None:
     return max((time for time in times if time), default=None)
 
 
-def _patient(item: PatientItem, zone: ZoneInfo | None) -> Patient:
-    system, identity = _key(item)
-    return Patient(
-        system=system,
-        id=identity,
+def _demographics(
+    data: ReportData, said_at: datetime, known_at: datetime, arrival: int, zone: ZoneInfo | None
+) -> Demographics:
+    item, encounter = data.patient, data.encounter
+    died_at = read_instant(item.deceased_at, zone or ZoneInfo("UTC")).at
+    attending = _person(encounter.attending) if encounter else None
+    return Demographics(
+        said_at=said_at,
+        known_at=known_at,
+        arrival=arrival,
+        name=_words(item.name),
+        family=_words(item.family),
         birth_date=read_date(item.birth_date),
         sex=_sex(item.sex),
-        deceased_at=read_instant(item.deceased_at, zone or ZoneInfo("UTC")).at,
+        deceased=True if died_at else item.deceased,
+        deceased_at=died_at,
+        location=_words(encounter.location) if encounter else None,
+        attending_system=attending.system if attending else None,
+        attending_id=attending.id if attending else None,
     )
 
 
-def _sex(text: str | None) -> Sex:
+def _words(text: str | None) -> str | None:
+    return (text or "").strip() or None
+
+
+def _sex(text: str | None) -> Sex | None:
+    """None says nothing, and so does a word that is none of the four."""
     plain = (text or "").strip().lower()
     plain = {"f": "female", "m": "male", "o": "other"}.get(plain, plain)
-    return Sex(plain) if plain in {sex.value for sex in Sex} else Sex.UNKNOWN
+    return Sex(plain) if plain in {sex.value for sex in Sex} - {Sex.UNKNOWN} else None
 
 
 def _pregnancy(

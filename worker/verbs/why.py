@@ -23,7 +23,7 @@ from rules.findings import RuleJudgment
 from rules.load import load_ruleset
 from worker.database import db_now, make_engine, reading, writing
 from worker.failures import NO, USAGE, Failure
-from worker.keeping import patient_ids
+from worker.patients import patient_ids
 from worker.records import load
 from worker.settings import read_settings
 from worker.status_changes import with_values

@@ -205,12 +205,19 @@ def upgrade() -> None:
         sa.Column("birth_date", sa.Date(), nullable=True),
         sa.Column("sex", sa.String(), nullable=False),
         sa.Column("deceased_at", UTCDateTime(), nullable=True),
-        sa.Column("told_at", UTCDateTime(), nullable=True),
         sa.Column("judged_as_of", UTCDateTime(), nullable=True),
+        sa.Column("survivor_id", sa.Integer(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["survivor_id"],
+            ["patient.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("system", "ident", name="uq_patient_key"),
     )
+    with op.batch_alter_table("patient", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_patient_survivor_id"), ["survivor_id"], unique=False)
+
     op.create_table(
         "pool",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -415,10 +422,44 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "demographics",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("last_message_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("said_at", UTCDateTime(), nullable=False),
+        sa.Column("last_said_at", UTCDateTime(), nullable=False),
+        sa.Column("known_at", UTCDateTime(), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("family", sa.String(), nullable=True),
+        sa.Column("birth_date", sa.Date(), nullable=True),
+        sa.Column("sex", sa.String(), nullable=True),
+        sa.Column("deceased", sa.Boolean(), nullable=True),
+        sa.Column("deceased_at", UTCDateTime(), nullable=True),
+        sa.Column("location", sa.String(), nullable=True),
+        sa.Column("attending_system", sa.String(), nullable=True),
+        sa.Column("attending_id", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("patient_id", "version", "message_id", name="uq_demographics_version"),
+    )
+    with op.batch_alter_table("demographics", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_demographics_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
         "pregnancy_statement",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("last_message_id", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("pregnant", sa.Boolean(), nullable=False),
         sa.Column("weeks", sa.Integer(), nullable=True),
@@ -433,11 +474,10 @@ def upgrade() -> None:
             ["patient.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("patient_id", "version", name="uq_pregnancy_version"),
+        sa.UniqueConstraint("patient_id", "version", "message_id", name="uq_pregnancy_version"),
     )
     with op.batch_alter_table("pregnancy_statement", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pregnancy_statement_message_id"), ["message_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_pregnancy_statement_patient_id"), ["patient_id"], unique=False)
 
     op.create_table(
         "quarantine_item",
@@ -465,6 +505,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("last_message_id", sa.Integer(), nullable=False),
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -476,7 +517,8 @@ def upgrade() -> None:
         sa.Column("start_last", UTCDateTime(), nullable=True),
         sa.Column("end", UTCDateTime(), nullable=True),
         sa.Column("known_at", UTCDateTime(), nullable=False),
-        sa.Column("said_at", UTCDateTime(), nullable=True),
+        sa.Column("said_at", UTCDateTime(), nullable=False),
+        sa.Column("last_said_at", UTCDateTime(), nullable=False),
         sa.Column("route", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"],
@@ -487,17 +529,17 @@ def upgrade() -> None:
             ["patient.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("patient_id", "record_key", "version", name="uq_record_version"),
+        sa.UniqueConstraint("patient_id", "record_key", "version", "message_id", name="uq_record_version"),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_record_message_id"), ["message_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_record_patient_id"), ["patient_id"], unique=False)
 
     op.create_table(
         "result",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("last_message_id", sa.Integer(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("result_id", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
@@ -531,11 +573,12 @@ def upgrade() -> None:
             ["patient.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("source", "result_id", "version", name="uq_result_version"),
+        sa.UniqueConstraint(
+            "patient_id", "source", "result_id", "version", "message_id", name="uq_result_version"
+        ),
     )
     with op.batch_alter_table("result", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_result_message_id"), ["message_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_result_patient_id"), ["patient_id"], unique=False)
 
     op.create_table(
         "session",
@@ -596,12 +639,10 @@ def downgrade() -> None:
 
     op.drop_table("session")
     with op.batch_alter_table("result", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_result_patient_id"))
         batch_op.drop_index(batch_op.f("ix_result_message_id"))
 
     op.drop_table("result")
     with op.batch_alter_table("record", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_record_patient_id"))
         batch_op.drop_index(batch_op.f("ix_record_message_id"))
 
     op.drop_table("record")
@@ -611,10 +652,13 @@ def downgrade() -> None:
 
     op.drop_table("quarantine_item")
     with op.batch_alter_table("pregnancy_statement", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_pregnancy_statement_patient_id"))
         batch_op.drop_index(batch_op.f("ix_pregnancy_statement_message_id"))
 
     op.drop_table("pregnancy_statement")
+    with op.batch_alter_table("demographics", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_demographics_message_id"))
+
+    op.drop_table("demographics")
     with op.batch_alter_table("patient_link", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_patient_link_open",
@@ -652,6 +696,9 @@ def downgrade() -> None:
 
     op.drop_table("pool_member")
     op.drop_table("pool")
+    with op.batch_alter_table("patient", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_patient_survivor_id"))
+
     op.drop_table("patient")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_index(
