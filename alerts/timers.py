@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
+from alerts import escalation
 from alerts.escalation import (
     ASKS,
     LADDER,
@@ -19,7 +20,6 @@ from alerts.escalation import (
     STOPS,
     Planned,
     Timer,
-    call_again,
     ladder,
     lapse,
     overdue,
@@ -70,8 +70,6 @@ def after_step(
         cancel(connection, alert_id, OF_ANSWER if still_open else tuple(Timer), step, at)
         if step is Step.ACKNOWLEDGE and not _is_awaited(connection, alert_id):
             _start(connection, alert_id, lapse(policy(connection, policy_id), severity, at), at)
-    elif step is Step.CALL:
-        cancel(connection, alert_id, LADDER, step, at)
 
 
 def cancel(connection: Connection, alert_id: int, kinds: Iterable[Timer], reason: str, at: datetime) -> int:
@@ -80,11 +78,12 @@ def cancel(connection: Connection, alert_id: int, kinds: Iterable[Timer], reason
     return _cancel(connection, of_kind, reason, at)
 
 
-def start_call_again(
-    connection: Connection, alert_id: int, severity: Severity, policy_id: int | None, at: datetime
-) -> None:
-    """Somebody was called and read it back: call again if there is no answer for long."""
-    _start(connection, alert_id, call_again(policy(connection, policy_id), severity, at), at)
+def call_again(connection: Connection, alert_id: int, at: datetime) -> None:
+    """Somebody read it back: the ladder stops, and they are called again if nothing follows."""
+    row = connection.execute(select(ALERT).where(ALERT.c.id == alert_id)).one()
+    cancel(connection, alert_id, LADDER, "read-back", at)
+    found = escalation.call_again(policy(connection, row.policy_id), Severity(row.severity), at)
+    _start(connection, alert_id, found, at)
 
 
 def watch(connection: Connection, alert_id: int, follow_ups: Iterable[Row[Any]], at: datetime) -> None:
