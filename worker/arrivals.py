@@ -13,7 +13,7 @@ from rules.concepts import matches
 from rules.derived import derived
 from rules.facts import Record, Result, Status
 from rules.ruleset import Ruleset
-from worker.keeping import Said
+from worker.statements import Said
 
 JUDGED_STATUSES = frozenset({Status.FINAL, Status.AMENDED, Status.CORRECTED, Status.APPENDED})
 
