@@ -317,6 +317,73 @@ class FileProgressRow(SQLModel, table=True):
     updated_at: datetime
 
 
+class FhirResourceRow(SQLModel, table=True):
+    """A FHIR resource under the address it was answered for; `place` finds it in its newest message."""
+
+    __tablename__ = "fhir_resource"
+    __table_args__ = (UniqueConstraint("source", "type", "resource_id", name="uq_fhir_resource"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str
+    type: str
+    resource_id: str
+    version: int = 1
+    sha256: str
+    message_id: int = Field(foreign_key="message.id", index=True)
+    place: str = ""
+    updated_at: datetime
+
+
+class FhirIdentifierRow(SQLModel, table=True):
+    """An identifier of a FHIR resource, for If-None-Exist; the row goes when the resource loses it."""
+
+    __tablename__ = "fhir_identifier"
+    __table_args__ = (Index("ix_fhir_identifier_value", "source", "type", "value"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    fhir_resource_id: int = Field(foreign_key="fhir_resource.id", index=True)
+    source: str
+    type: str
+    system: str
+    value: str
+
+
+class FhirSubscriptionRow(SQLModel, table=True):
+    """A subscription whose notifications come here; `newest` is the highest event number heard of."""
+
+    __tablename__ = "fhir_subscription"
+    __table_args__ = (UniqueConstraint("source", "address", name="uq_fhir_subscription"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str
+    address: str
+    newest: int
+    heard_at: datetime
+
+
+class FhirGapRow(Leasable, table=True):
+    """An event of a subscription that was not sent, or was sent without its resource: to be fetched."""
+
+    __tablename__ = "fhir_gap"
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "number", name="uq_fhir_gap"),
+        Index(
+            "ix_fhir_gap_due",
+            "due_at",
+            sqlite_where=text("closed_at is null"),
+            postgresql_where=text("closed_at is null"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscription_id: int = Field(foreign_key="fhir_subscription.id")
+    number: int
+    focus: str | None = None
+    found_at: datetime
+    closed_at: datetime | None = None
+    reason: str | None = None
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -335,3 +402,7 @@ SESSION = _table("session")
 TOKEN = _table("token")
 SOURCE_SEEN = _table("source_seen")
 FILE_PROGRESS = _table("file_progress")
+FHIR_RESOURCE = _table("fhir_resource")
+FHIR_IDENTIFIER = _table("fhir_identifier")
+FHIR_SUBSCRIPTION = _table("fhir_subscription")
+FHIR_GAP = _table("fhir_gap")

@@ -627,9 +627,97 @@ def upgrade() -> None:
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.create_index("notice_of_alert", ["alert_id"], unique=False)
 
+    op.create_table(
+        "fhir_resource",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("resource_id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("updated_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["message.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "type", "resource_id", name="uq_fhir_resource"),
+    )
+    with op.batch_alter_table("fhir_resource", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_fhir_resource_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
+        "fhir_identifier",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("fhir_resource_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["fhir_resource_id"], ["fhir_resource.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("fhir_identifier", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_fhir_identifier_fhir_resource_id"), ["fhir_resource_id"], unique=False
+        )
+        batch_op.create_index("ix_fhir_identifier_value", ["source", "type", "value"], unique=False)
+
+    op.create_table(
+        "fhir_subscription",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("newest", sa.Integer(), nullable=False),
+        sa.Column("heard_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "address", name="uq_fhir_subscription"),
+    )
+    op.create_table(
+        "fhir_gap",
+        sa.Column("due_at", UTCDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("focus", sa.String(), nullable=True),
+        sa.Column("found_at", UTCDateTime(), nullable=False),
+        sa.Column("closed_at", UTCDateTime(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["subscription_id"], ["fhir_subscription.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("subscription_id", "number", name="uq_fhir_gap"),
+    )
+    with op.batch_alter_table("fhir_gap", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_fhir_gap_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("closed_at is null"),
+            postgresql_where=sa.text("closed_at is null"),
+        )
+
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("fhir_gap", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_fhir_gap_due",
+            sqlite_where=sa.text("closed_at is null"),
+            postgresql_where=sa.text("closed_at is null"),
+        )
+
+    op.drop_table("fhir_gap")
+    op.drop_table("fhir_subscription")
+    with op.batch_alter_table("fhir_identifier", schema=None) as batch_op:
+        batch_op.drop_index("ix_fhir_identifier_value")
+        batch_op.drop_index(batch_op.f("ix_fhir_identifier_fhir_resource_id"))
+
+    op.drop_table("fhir_identifier")
+    with op.batch_alter_table("fhir_resource", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_fhir_resource_message_id"))
+
+    op.drop_table("fhir_resource")
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.drop_index("notice_of_alert")
 
