@@ -17,6 +17,7 @@ from rules.naming import NamedWithWindowError, in_place
 from rules.nearest import nearest
 from rules.rule import Case, Cased, Expected, Rule
 from rules.shape import (
+    AtLeastShape,
     BlockShape,
     CaseShape,
     ConditionShape,
@@ -28,7 +29,7 @@ from rules.shape import (
     TableShape,
 )
 from rules.syntax import BadExpression, limit, parse_leaf, parse_selection
-from rules.yaml_source import Path_, Source
+from rules.yaml_source import Path_, Refused, Source
 
 MAX_DEPTH = 8
 MAX_LEAVES = 200
@@ -75,22 +76,35 @@ class Builder:
 
     def _block(self, shape: BlockShape, path: Path_, depth: int) -> Iterator[nodes.Condition]:
         """What the keys of a block ask for: `all` adds its parts, each other key one condition."""
-        if shape.all is not None:
-            yield from self._parts(shape.all, (*path, "all"), depth)
-        if shape.any is not None:
-            yield nodes.Any(self._parts(shape.any, (*path, "any"), depth))
-        if shape.none is not None:
-            yield nodes.NoneOf(self._parts(shape.none, (*path, "none"), depth))
-        if shape.at_least is not None:
-            parts = self._parts(shape.at_least.of, (*path, "at_least", "of"), depth)
-            if shape.at_least.n > len(parts):
-                raise self.source.error((*path, "at_least"), f"asks for {shape.at_least.n} of {len(parts)}")
-            yield nodes.AtLeast(shape.at_least.n, parts)
+        refused = Refused()
+        with refused.gathered():
+            yield from self._parts(shape.all or (), (*path, "all"), depth)
+        with refused.gathered():
+            if shape.any is not None:
+                yield nodes.Any(self._parts(shape.any, (*path, "any"), depth))
+        with refused.gathered():
+            if shape.none is not None:
+                yield nodes.NoneOf(self._parts(shape.none, (*path, "none"), depth))
+        with refused.gathered():
+            if shape.at_least is not None:
+                yield self._at_least(shape.at_least, (*path, "at_least"), depth)
+        refused.check()
+
+    def _at_least(self, shape: AtLeastShape, path: Path_, depth: int) -> nodes.AtLeast:
+        parts = self._parts(shape.of, (*path, "of"), depth)
+        if shape.n > len(parts):
+            raise self.source.error(path, f"asks for {shape.n} of {len(parts)}")
+        return nodes.AtLeast(shape.n, parts)
 
     def _parts(
         self, shapes: Sequence[ConditionShape], path: Path_, depth: int
     ) -> tuple[nodes.Condition, ...]:
-        return tuple(self.condition(s, (*path, i), depth + 1) for i, s in enumerate(shapes))
+        refused, parts = Refused(), []
+        for i, shape in enumerate(shapes):
+            with refused.gathered():
+                parts.append(self.condition(shape, (*path, i), depth + 1))
+        refused.check()
+        return tuple(parts)
 
     def leaf(self, text: str, path: Path_) -> nodes.Leaf:
         """The leaf an expression means, its names checked."""

@@ -46,7 +46,7 @@ class Resolved(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodePattern:
-    """Codes of one system: a range by leading characters (`low`..`high`; of `SYSTEMS` only), or all that fit `glob`."""
+    """Codes of one system: all that fit `glob`, or, of `SYSTEMS`, a range by leading characters."""
 
     system: str
     text: str

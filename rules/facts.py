@@ -83,7 +83,8 @@ class Result:
 
     `key` names the result across its versions (source and result id); `problem` is None when the reading was
     believed, else why it never can be used. `range_low` and `range_high` are the laboratory's own limits, in
-    the reported unit. `notes` are specimen notes and remarks, lower case.
+    the reported unit. `notes` are specimen notes and remarks, lower case. `reading` is how often its message
+    had been read before: read again, with another mapping, one message may say something else.
     """
 
     key: str
@@ -104,6 +105,7 @@ class Result:
     detail: str = ""
     reported_value: str = ""
     reported_unit: str = ""
+    reading: int = 0
 
 
 class RecordKind(StrEnum):

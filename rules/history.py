@@ -37,9 +37,11 @@ PENDING = frozenset({Status.REGISTERED, Status.PRELIMINARY})
 _EPOCH = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def version_order(result: Result) -> tuple[int, datetime, int]:
-    """Versions of one result: the higher rank wins, then when it was issued, then when it arrived."""
-    return RANK[result.status], result.issued_at or _EPOCH, result.arrival
+def version_order(result: Result) -> tuple[int, datetime, int, int]:
+    """Versions of one result: the higher rank wins, then when it was issued, then when it arrived, then the
+    later reading of what arrived.
+    """
+    return RANK[result.status], result.issued_at or _EPOCH, result.arrival, result.reading
 
 
 @dataclass(frozen=True)

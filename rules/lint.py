@@ -62,7 +62,7 @@ def lint(directory: Path | None, site: Path | None, today: date | None) -> list[
     try:
         ruleset = load_ruleset(directory, site)
     except BadFile as error:
-        return [_unloadable(str(error))]
+        return [_unloadable(problem) for problem in error.problems]
     known = {*ruleset.rules, *(_library_rules() if directory else ())}
     places = Places(directory, site)
     each = (lint_rule(rule, ruleset, known, today, places) for rule in ruleset.rules.values())

@@ -32,10 +32,12 @@ from rules.site import changed_by_site, site_cases, status_changes
 from rules.site_concepts import concept_changes, concepts_at
 from rules.truth import Truth
 from rules.words import leaf_words
-from rules.yaml_source import BadFile, Source, read_yaml
+from rules.yaml_source import BadFile, Refused, Source, read_yaml
 
 DEFINITIONS = "definitions*.yaml"
 SOURCES = "sources.yaml"
+MAX_OPENED = 2_000  # the largest rule of the library has 195
+MAX_CHAIN = 20
 _NOBODY = History(Patient("urn:ferrule:nobody", "nobody"))
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,7 +46,7 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     """The rules of a directory (the built-in library unless given), with a site's statuses on top.
 
     Raises:
-        BadFile: the first thing wrong, as `file:line: what; what to do`.
+        BadFile: what is wrong, each as `file:line: what; what to do`.
     """
     if directory is None:
         with as_file(files("rules") / "library" / "questions") as library:
@@ -54,7 +56,7 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         raise BadFile(f"{directory}: the rule files are one folder below; give {directory}/questions")
     if not paths:
         raise BadFile(f"{directory}: no rule files (*.yaml) here; give --rules a directory of rules")
-    sources = {path.name: read_yaml(path) for path in paths}
+    sources = _read(paths)
     own = read_yaml(site) if site else None
     changes: tuple[SiteChange, ...] = ()
     if own is not None and site is not None:
@@ -63,13 +65,18 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     shared = _shared(sources, DEFINITIONS)
     concepts = concepts_at(own) if own else CONCEPTS
     vocabulary, known = _vocabulary(shared, concepts)
-    rules: dict[str, Rule] = {}
-    for name, source in sources.items():
-        if not fnmatch(name, DEFINITIONS) and name != SOURCES:
-            _add(rules, _rules_of(source, known))
-    _check_precedence(rules)
-    _check_sources(rules, citations)
-    _check_silence(rules, vocabulary)
+    rules = _rules([s for n, s in sources.items() if not fnmatch(n, DEFINITIONS) and n != SOURCES], known)
+    refused = Refused()
+    with refused.gathered():
+        _check_size(rules, vocabulary.definitions)
+    refused.check()
+    with refused.gathered():
+        _check_precedence(rules)
+    with refused.gathered():
+        _check_sources(rules, citations)
+    with refused.gathered():
+        _check_silence(rules, vocabulary)
+    refused.check()
     return Ruleset(
         _with_statuses(rules, own) if own else rules,
         replace(vocabulary, words=_words(rules, vocabulary)),
@@ -80,6 +87,15 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
         site_changes=(*changes, *((*concept_changes(own), *status_changes(own, rules)) if own else ())),
         site_cases=site_cases(own, rules) if own else (),
     )
+
+
+def _read(paths: Iterable[Path]) -> dict[str, Source]:
+    refused, sources = Refused(), {}
+    for path in paths:
+        with refused.gathered():
+            sources[path.name] = read_yaml(path)
+    refused.check()
+    return sources
 
 
 def _shared(sources: Mapping[str, Source], pattern: str) -> list[Source]:
@@ -105,14 +121,17 @@ def _vocabulary(sources: Sequence[Source], concepts: Mapping[str, Concept]) -> t
         frozenset(name for _, shape in shapes for name in shape.tables),
         concepts,
     )
-    definitions, tables, says = {}, {}, {}
+    refused, definitions, tables, says = Refused(), {}, {}, {}
     for source, shape in shapes:
         build = Builder(source, known)
         for name, definition in shape.definitions.items():
-            definitions[name] = build.condition(definition.when, ("definitions", name, "when"))
+            with refused.gathered():
+                definitions[name] = build.condition(definition.when, ("definitions", name, "when"))
             says[name] = definition.says
         for name, table in shape.tables.items():
-            tables[name] = build.table(name, table, ("tables", name))
+            with refused.gathered():
+                tables[name] = build.table(name, table, ("tables", name))
+    refused.check()
     _check_cycles(sources, definitions)
     return Vocabulary(definitions, tables, says, concepts=concepts), known
 
@@ -201,20 +220,49 @@ def _check_cycles(sources: Sequence[Source], definitions: Mapping[str, nodes.Con
         raise holder.error(where, f"definitions go in a circle: {' → '.join(cycle)}") from None
 
 
-def _rules_of(source: Source, known: Known) -> Iterable[Rule]:
-    shape = shaped(source, RuleFileShape)
-    build = Builder(source, known)
-    return [build.rule(shape, rule, ("rules", i)) for i, rule in enumerate(shape.rules)]
+def _rules(sources: Iterable[Source], known: Known) -> dict[str, Rule]:
+    refused, rules = Refused(), dict[str, Rule]()
+    for source in sources:
+        with refused.gathered():
+            shape = shaped(source, RuleFileShape)
+            build = Builder(source, known)
+            for i, one in enumerate(shape.rules):
+                with refused.gathered():
+                    _add(rules, build.rule(shape, one, ("rules", i)))
+    refused.check()
+    return rules
 
 
-def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
-    for rule in more:
-        if rule.id in rules:
-            first = rules[rule.id]
-            raise BadFile(
-                f"{rule.file}:{rule.line}: rule '{rule.id}' stands already in {first.file}:{first.line}"
+def _add(rules: dict[str, Rule], rule: Rule) -> None:
+    if (first := rules.get(rule.id)) is not None:
+        said = f"rule '{rule.id}' stands already in {first.file}:{first.line}"
+        raise BadFile(f"{rule.file}:{rule.line}: {said}; rename one")
+    rules[rule.id] = rule
+
+
+def _check_size(rules: Mapping[str, Rule], definitions: Mapping[str, nodes.Condition]) -> None:
+    """An explanation opens every definition each time it is named: that must stay readable, and finite."""
+    opened: dict[str, int] = {}
+    below: dict[str, int] = {}
+
+    def size(condition: nodes.Condition) -> int:
+        return sum(opened[x.name] if isinstance(x, nodes.Ref) else 1 for x in leaves(condition))
+
+    for name in TopologicalSorter({n: names_used(c) for n, c in definitions.items()}).static_order():
+        opened[name] = size(definitions[name])
+        below[name] = 1 + max((below[n] for n in names_used(definitions[name])), default=0)
+    found = []
+    for rule in rules.values():
+        total = sum(size(c) for c in rule.conditions)
+        chain = max((below[n] for c in rule.conditions for n in names_used(c)), default=0)
+        if total > MAX_OPENED or chain > MAX_CHAIN:
+            limits = f"at most {MAX_OPENED} and {MAX_CHAIN}"
+            said = (
+                f"{total} conditions with its definitions opened, these {chain} deep; {limits}: simplify it"
             )
-        rules[rule.id] = rule
+            found.append(f"{rule.file}:{rule.line}: '{rule.id}' has {said}")
+    if found:
+        raise BadFile(*found)
 
 
 def _check_precedence(rules: Mapping[str, Rule]) -> None:
@@ -231,20 +279,21 @@ def _with_statuses(rules: Mapping[str, Rule], site: Source) -> dict[str, Rule]:
 
 
 def _check_sources(rules: Mapping[str, Rule], citations: Mapping[str, Citation]) -> None:
-    for rule in rules.values():
-        for source in rule.sources:
-            if source not in citations:
-                raise BadFile(f"{rule.file}:{rule.line}: unknown source '{source}'; add it to {SOURCES}")
+    unknown = [(rule, name) for rule in rules.values() for name in rule.sources if name not in citations]
+    if unknown:
+        raise BadFile(*(f"{r.file}:{r.line}: unknown source '{n}'; add it to {SOURCES}" for r, n in unknown))
 
 
 def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:
     evaluator = Evaluator(View(_NOBODY, _ANY_DAY, concepts=vocabulary.concepts), vocabulary)
-    for rule in rules.values():
-        if evaluator.answer(rule.when).truth is Truth.TRUE:
-            raise BadFile(
-                f"{rule.file}:{rule.line}: '{rule.id}' fires on a patient of whom nothing is known; "
-                "ask for at least one result or record under 'all' or 'any'"
-            )
+    found = [
+        f"{rule.file}:{rule.line}: '{rule.id}' fires on a patient of whom nothing is known; "
+        "ask for at least one result or record under 'all' or 'any'"
+        for rule in rules.values()
+        if evaluator.answer(rule.when).truth is Truth.TRUE
+    ]
+    if found:
+        raise BadFile(*found)
 
 
 def _fingerprint(sources: Iterable[Source], site: Source | None) -> str:

@@ -1,15 +1,16 @@
-"""A file's data in its shape, or one line that points at the first key that does not fit."""
+"""A file's data in its shape, or a line for each key that does not fit."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rules.nearest import nearest
 from rules.shape import DAYS
-from rules.yaml_source import Source
+from rules.yaml_source import BadFile, Source
 
 _LANGUAGE = "rules/LANGUAGE.md lists the keys"
 
@@ -20,14 +21,39 @@ def shaped(source: Source, shape: type[Shape]) -> Shape:
     """The file's data in its shape.
 
     Raises:
-        BadFile: pointing at the first key that does not fit.
+        BadFile: pointing at each key that does not fit.
     """
     try:
         return shape.model_validate(source.data)
     except ValidationError as error:
-        worst = max(error.errors(include_url=False), key=lambda e: _fitting(e["loc"]))
-        where = tuple(p for p in worst["loc"] if not (isinstance(p, str) and "Shape" in p))
-        raise source.error(where, _said(where, worst, shape)) from None
+        problems = (_problem(source, one, shape) for one in _meant(source.data, error))
+        raise BadFile(*dict.fromkeys(problems)) from None
+
+
+def _meant(data: Any, error: ValidationError) -> Iterable[ErrorDetails]:
+    """One error for each place: of a union's branches, the one that came furthest is what was meant."""
+    furthest: dict[tuple[str | int, ...], ErrorDetails] = {}
+    for one in error.errors(include_url=False):
+        place = _place(data, one)
+        if place not in furthest or len(one["loc"]) > len(furthest[place]["loc"]):
+            furthest[place] = one
+    return furthest.values()
+
+
+def _place(data: Any, error: ErrorDetails) -> tuple[str | int, ...]:
+    """Where in the data the error stands; where it is in a branch of a union, the place of that union."""
+    for index, key in enumerate(error["loc"]):
+        if key in data if isinstance(data, dict) else isinstance(data, list) and isinstance(key, int):
+            data = data[key]
+        else:
+            missing = error["type"] == "missing" and index == len(error["loc"]) - 1
+            return error["loc"] if missing else error["loc"][:index]
+    return error["loc"]
+
+
+def _problem(source: Source, error: ErrorDetails, shape: type[BaseModel]) -> str:
+    where = tuple(p for p in error["loc"] if not (isinstance(p, str) and "Shape" in p))
+    return str(source.error(where, _said(where, error, shape)))
 
 
 def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseModel]) -> str:
@@ -49,8 +75,3 @@ def _keys(shape: type[BaseModel]) -> set[str]:
     schema = shape.model_json_schema()
     parts = (schema, *schema.get("$defs", {}).values())
     return {key for part in parts for key in part.get("properties", ())}
-
-
-def _fitting(loc: tuple[str | int, ...]) -> int:
-    """Prefer the deepest error: of a union's branches, the one that came furthest is what was meant."""
-    return len(loc)

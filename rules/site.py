@@ -16,7 +16,7 @@ from rules.nearest import nearest
 from rules.rule import Case, Rule, SiteCase, SiteChange
 from rules.shape import SiteChangeShape, SiteFileShape
 from rules.shaping import shaped
-from rules.yaml_source import Path_, Source, read_yaml
+from rules.yaml_source import Path_, Refused, Source, read_yaml
 
 Sources = dict[str, Source]
 _CHANGED = " (changed at this site)"
@@ -35,7 +35,11 @@ def changed_by_site(
     sources = {name: replace(source, data=deepcopy(source.data)) for name, source in library.items()}
     for name in shape.rule_files:
         sources[name] = read_yaml(folder / name)
-    changes = [_apply(sources, site, i, change, signed) for i, change in enumerate(shape.changes)]
+    refused, changes = Refused(), []
+    for i, change in enumerate(shape.changes):
+        with refused.gathered():
+            changes.append(_apply(sources, site, i, change, signed))
+    refused.check()
     for rule, wording in shape.wording.items():
         said = wording.model_dump(exclude_none=True)
         found = _rule(sources, rule)

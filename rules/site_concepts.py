@@ -16,7 +16,7 @@ from rules.nearest import nearest
 from rules.rule import SiteChange
 from rules.shape import SiteConceptShape, SiteFileShape
 from rules.shaping import shaped
-from rules.yaml_source import Path_, Source
+from rules.yaml_source import Path_, Refused, Source
 
 _WILD = re.compile(r"[*?\[\]!-]")
 
@@ -30,9 +30,12 @@ def concepts_at(site: Source) -> Mapping[str, Concept]:
     own = shaped(site, SiteFileShape).concepts
     if not own:
         return CONCEPTS
-    entries: dict[str, Entry] = dict(LIBRARY)
+    refused, entries = Refused(), dict(LIBRARY)
     for name, shape in own.items():
-        _check(site, name, shape, {*LIBRARY, *own})
+        with refused.gathered():
+            _check(site, name, shape, {*LIBRARY, *own})
+    refused.check()
+    for name, shape in own.items():
         entries[name] = _extended(LIBRARY[name], shape) if name in LIBRARY else _new(name, shape)
     return concepts_of(entries)
 

@@ -1,13 +1,15 @@
 """A YAML file as plain data, with the line of every key and item kept, so that an error can say where.
 
 Reads nodes, never objects: no tag runs anything, and every scalar is the text that stands there (YAML's
-habit of reading `no` as false does not apply). Duplicate keys, aliases and files over 1 MB are refused.
+habit of reading `no` as false does not apply). Duplicate keys, aliases,
+and files too large or too deeply nested are refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 1_000_000
+MAX_NODES = 100_000  # the largest file of the library has 2,000
+MAX_NESTING = 40  # libyaml's own stack ends far later, and takes the process with it
 Path_ = tuple[str | int, ...]
 _NULLS = frozenset({"", "~", "null"})
 
@@ -23,7 +27,32 @@ Loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoa
 
 
 class BadFile(ValueError):
-    """A rule file that cannot be taken: `file:line: what is wrong; what to do`."""
+    """Rule files that cannot be taken: each problem reads `file:line: what is wrong; what to do`."""
+
+    def __init__(self, *problems: str) -> None:
+        more = f" (and {len(problems) - 1} more; `ferrule rules lint` lists them)" if problems[1:] else ""
+        super().__init__(f"{problems[0]}{more}")
+        self.problems = problems
+
+
+class Refused:
+    """What is wrong, gathered, so that a person mends all of it at once."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, None] = {}
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Notes what is refused within, and goes on."""
+        try:
+            yield
+        except BadFile as error:
+            self._problems |= dict.fromkeys(error.problems)
+
+    def check(self) -> None:
+        """Raises `BadFile` with all that was gathered, if anything was."""
+        if self._problems:
+            raise BadFile(*self._problems)
 
 
 @dataclass(frozen=True)
@@ -57,7 +86,9 @@ def read_yaml(path: Path) -> Source:
     if len(raw) > MAX_BYTES:
         raise BadFile(f"{path.name}:1: file is larger than {MAX_BYTES} bytes; split it")
     try:
-        node = yaml.compose(raw.decode("utf-8"), Loader=Loader)
+        text = raw.decode("utf-8")
+        _check_events(path.name, text)
+        node = yaml.compose(text, Loader=Loader)
     except UnicodeDecodeError:
         raise BadFile(f"{path.name}:1: not UTF-8; save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:
@@ -70,12 +101,27 @@ def read_yaml(path: Path) -> Source:
     return Source(path.name, data, lines, hashlib.sha256(raw).digest())
 
 
+def _check_events(file: str, text: str) -> None:
+    """Refuses, before it is read, what would take too long, or too deep a stack; and aliases."""
+    depth = nodes = 0
+    for event in yaml.parse(text, Loader=Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        nodes += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise BadFile(f"{file}:{line}: aliases (*name) are not taken; write it out")
+        if depth > MAX_NESTING:
+            raise BadFile(f"{file}:{line}: the file nests deeper than {MAX_NESTING}; simplify it")
+        if nodes > MAX_NODES:
+            raise BadFile(f"{file}:{line}: the file has more than {MAX_NODES} nodes; split it")
+
+
 class _Reader:
     """Turns nodes into dicts, lists and strings, and notes where each stands."""
 
     def __init__(self, file: str, lines: dict[Path_, int]) -> None:
         self._file, self._lines = file, lines
-        self._seen: set[int] = set()
 
     def plain(self, node: yaml.Node | None, path: Path_) -> Any:
         if node is None:
@@ -109,6 +155,3 @@ class _Reader:
         line = node.start_mark.line + 1
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             raise BadFile(f"{self._file}:{line}: the tag '{node.tag}' has no meaning here; drop it")
-        if id(node) in self._seen:
-            raise BadFile(f"{self._file}:{line}: aliases (*name) are not taken; write it out")
-        self._seen.add(id(node))

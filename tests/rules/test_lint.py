@@ -48,6 +48,17 @@ def test_a_file_that_does_not_load_is_one_finding_with_its_line(tmp_path: Path) 
     assert "feritin" in found.message
 
 
+def test_every_file_that_does_not_load_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    write_rule(tmp_path, "feritin < 30 ug/L\n        - b12 < 180")
+    (tmp_path / "broken.yaml").write_text("topic: [\n")
+    assert [(f.file, f.line) for f in lint(tmp_path, None, TODAY)] == [("broken.yaml", 2)]
+    (tmp_path / "broken.yaml").unlink()
+    assert [(f.file, f.line) for f in lint(tmp_path, None, TODAY)] == [
+        ("made-up.yaml", 13),
+        ("made-up.yaml", 14),
+    ]
+
+
 def test_an_overdue_review_is_a_warning_and_no_failure(tmp_path: Path) -> None:
     found = lint(write_rule(tmp_path), None, date(2031, 1, 1))
     assert [(f.code, f.level) for f in found] == [("review-overdue", Level.WARNING)]

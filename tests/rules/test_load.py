@@ -17,7 +17,7 @@ from tests.rules.rule_files import RULE, write_rule
         ("ferritin < 30", "a unit such as ug/L"),
         ("ferritin < 30 furlong", "unknown unit 'furlong'"),
         ("feritin < 30 ug/L", "unknown analyte 'feritin'; did you mean 'ferritin'?"),
-        ("medication no_such_concept within 90 d", "unknown concept 'no_such_concept'"),
+        ("medication no_such_concept within 90 d", "unknown medication concept 'no_such_concept'"),
         ("medication celiac within 90 d", "'celiac' is a condition concept"),
         ("no_such_definition", "unknown definition 'no_such_definition'"),
         ("hemoglobin < table no_such_table", "unknown limit table 'no_such_table'"),
@@ -148,16 +148,77 @@ def test_b101_nesting_and_size_are_limited(tmp_path: Path) -> None:
     deep = "ferritin < 30 ug/L"
     for _ in range(12):
         deep = f"{{all: [{deep}]}}"
-    with pytest.raises(BadFile, match="deeper than"):
+    with pytest.raises(BadFile, match=r"made-up\.yaml:13: conditions nest deeper than 8"):
         load_ruleset(write_rule(tmp_path / "deep", deep))
     wide = f"{{any: [{', '.join(['ferritin < 30 ug/L'] * 41)}]}}"
-    with pytest.raises(BadFile, match="40"):
+    with pytest.raises(BadFile, match=r"made-up\.yaml:13: .*40"):
         load_ruleset(write_rule(tmp_path / "wide", wide))
-    huge = tmp_path / "huge"
-    huge.mkdir()
-    (huge / "made-up.yaml").write_bytes(b"#" * 1_000_001)
-    with pytest.raises(BadFile, match="larger than"):
-        load_ruleset(huge)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("#" * 1_000_001, r"made-up\.yaml:1: file is larger than 1000000 bytes"),
+        ("topic:\n  [" + "a," * 499_000 + "]", r"made-up\.yaml:2: the file has more than 100000 nodes"),
+        ("topic: " + "[" * 400_000 + "]" * 400_000, r"made-up\.yaml:1: the file nests deeper than 40"),
+        ("topic:\n" + "- " * 400_000 + "a", r"made-up\.yaml:2: the file nests deeper than 40"),
+        ("topic: " + "{a: " * 100_000, r"made-up\.yaml:1: the file nests deeper than 40"),
+        ("topic: &a [x]\nowner: *a\n", r"made-up\.yaml:2: aliases"),
+    ],
+)
+def test_b101_a_file_too_large_to_read_is_refused_before_it_is_read(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "made-up.yaml").write_text(text)
+    with pytest.raises(BadFile, match=says):
+        load_ruleset(tmp_path)
+
+
+def _chained(folder: Path, length: int, named: int) -> Path:
+    """A rule on the last of so many definitions, each of which names the one before it so many times."""
+    write_rule(folder, f"d{length}")
+    lines = ["definitions:", "  d0: {says: zero, when: ferritin < 30 ug/L}"]
+    for i in range(length):
+        before = ", ".join([f"d{i}"] * named)
+        lines += [f"  d{i + 1}: {{says: one, when: {{any: [{before}]}}}}"]
+    (folder / "definitions.yaml").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize(("length", "named"), [(12, 2), (19, 30), (20, 1), (2_000, 1)])
+def test_b101_definitions_that_open_without_end_are_refused(tmp_path: Path, length: int, named: int) -> None:
+    with pytest.raises(BadFile, match=r"made-up\.yaml:5: 'made-up-rule' has \d+ conditions .* simplify it"):
+        load_ruleset(_chained(tmp_path, length, named))
+
+
+def test_definitions_may_rest_on_each_other_twenty_deep(tmp_path: Path) -> None:
+    assert "made-up-rule" in load_ruleset(_chained(tmp_path, 19, 1)).rules
+
+
+def test_everything_wrong_is_said_at_once_each_with_its_line(tmp_path: Path) -> None:
+    write_rule(tmp_path, "feritin < 30 ug/L\n        - b12 < 180")
+    write_rule(tmp_path, "ferritin < 30 furlong", name="second.yaml")
+    with pytest.raises(BadFile) as refused:
+        load_ruleset(tmp_path)
+    assert [problem.split(": ")[0] for problem in refused.value.problems] == [
+        "made-up.yaml:13",
+        "made-up.yaml:14",
+        "second.yaml:13",
+    ]
+    assert str(refused.value).endswith("(and 2 more; `ferrule rules lint` lists them)")
+
+
+def test_every_key_that_does_not_fit_is_said_and_each_once(tmp_path: Path) -> None:
+    text = RULE.format(leaf="{ny: [ferritin < 30 ug/L]}", more="    colour: red\n")
+    (tmp_path / "made-up.yaml").write_text(text.replace("    version: 1\n", ""))
+    with pytest.raises(BadFile) as refused:
+        load_ruleset(tmp_path)
+    lines = sorted(problem.split("; ")[0] for problem in refused.value.problems)
+    assert lines == [
+        "made-up.yaml:12: unknown key 'ny'",
+        "made-up.yaml:13: unknown key 'colour'",
+        "made-up.yaml:5: 'version' is missing (rules.0.version)",
+    ]
 
 
 def test_an_empty_or_missing_directory_says_so(tmp_path: Path) -> None:
