@@ -33,9 +33,12 @@ def derived(results: Sequence[Result]) -> tuple[Result, ...]:
     """The saturations and Mentzer indices that the results allow, oldest first."""
     by_time: dict[datetime, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.effective_at is not None and result.analyte is not None and result.quantity is not None:
+        if result.analyte in _USED and result.effective_at is not None and result.quantity is not None:
             by_time[result.effective_at][result.analyte].append(result)
     return tuple(new for at in sorted(by_time) for new in _of_one_time(by_time[at]))
+
+
+_USED = frozenset({"tsat", "iron", "tibc", "uibc", "transferrin", "mcv", "rbc"})
 
 
 def _of_one_time(found: _Found) -> Iterator[Result]:

@@ -122,11 +122,11 @@ class Evaluator:
     def _counted(self, node: nodes.Counted) -> Answer:
         found = self._pick(_all_of(node.selection))
         passing = [r for r in found if self.tested(r, node.test) is Truth.TRUE]
-        pairs = _spaced(passing, node.n, node.spacing)
+        pairs = spaced(passing, node.n, node.spacing)
         if pairs:
             return self._result_leaf(self._said(node), Truth.TRUE, pairs, node.selection)
         unsure = [r for r in found if self.tested(r, node.test) is not Truth.FALSE]
-        truth = Truth.UNKNOWN if not found or _spaced(unsure, node.n, node.spacing) else Truth.FALSE
+        truth = Truth.UNKNOWN if not found or spaced(unsure, node.n, node.spacing) else Truth.FALSE
         return self._result_leaf(self._said(node), truth, passing, node.selection)
 
     def _preceded(self, node: nodes.Preceded) -> Answer:
@@ -142,7 +142,7 @@ class Evaluator:
 
     def _difference(self, node: nodes.Difference) -> Answer:
         high, low = self._pick(node.minuend), self._pick(node.subtrahend)
-        truths = [self._differ(a, b, node) for a in high for b in low]
+        truths = [self.differ(a, b, node) for a in high for b in low]
         truth = any_of(truths) if truths else Truth.UNKNOWN
         return self._result_leaf(
             self._said(node), truth, [*high[:1], *low[:1]], node.subtrahend, settles=False
@@ -166,10 +166,8 @@ class Evaluator:
         evidence = [RecordEvidence(r.key, r.kind, node.concept, r.name or r.code, r.start) for r in found]
         if found:
             return leaf(self._said(node), Truth.TRUE, evidence=evidence)
-        since = None if node.window.within is None else self.view.as_of - node.window.within
-        return leaf(
-            self._said(node), Truth.FALSE, "not on record", absent=[AbsentEvidence(node.concept, since)]
-        )
+        absent = [not_on_record(node, self.view)]
+        return leaf(self._said(node), Truth.FALSE, "not on record", absent=absent)
 
     def _ordered(self, node: nodes.Ordered) -> Answer:
         orders = [
@@ -245,7 +243,8 @@ class Evaluator:
     def _pick(self, selection: nodes.Selection) -> list[Result]:
         return pick(self.view, selection)
 
-    def _differ(self, a: Result, b: Result, node: nodes.Difference) -> Truth:
+    def differ(self, a: Result, b: Result, node: nodes.Difference) -> Truth:
+        """Whether one result less another stands so to the limit."""
         high, low = canonical_interval(a), canonical_interval(b)
         if high is None or low is None or a.analyte is None:
             return Truth.UNKNOWN
@@ -282,7 +281,7 @@ class Evaluator:
         note: str = "",
         settles: bool = True,
     ) -> Answer:
-        evidence = [e for r in results if (e := _evidence(r)) is not None]
+        evidence = [e for r in results if (e := result_evidence(r)) is not None]
         notes = [note] if note else []
         if not results:
             notes = ["not measured in the window"] if truth is Truth.UNKNOWN else []
@@ -290,6 +289,12 @@ class Evaluator:
             notes.append("several results of the same time")
         could = frozenset({selection.analyte}) if settles else NOTHING
         return leaf(text, truth, "; ".join(notes), evidence, settles=could)
+
+
+def not_on_record(node: nodes.OnRecord, view: View) -> AbsentEvidence:
+    """That there is no such record, and since when none was looked for."""
+    within = node.window.within
+    return AbsentEvidence(node.concept, None if within is None else view.as_of - within)
 
 
 def _beyond_range(result: Result, test: nodes.BeyondRange) -> Truth:
@@ -304,7 +309,8 @@ def _beyond_range(result: Result, test: nodes.BeyondRange) -> Truth:
     return beyond if test.also is None else all_of([beyond, compare(result, test.also)])
 
 
-def _evidence(result: Result) -> ResultEvidence | None:
+def result_evidence(result: Result) -> ResultEvidence | None:
+    """The result as evidence, as it was printed."""
     if result.analyte is None or result.effective_at is None:
         return None
     comparator, value, unit = printed_result(result)
@@ -321,7 +327,7 @@ def _earlier(a: Result, b: Result) -> bool:
     return a.effective_at is not None and b.effective_at is not None and a.effective_at < b.effective_at
 
 
-def _spaced(results: Sequence[Result], n: int, spacing: nodes.Span) -> list[Result]:
+def spaced(results: Sequence[Result], n: int, spacing: nodes.Span) -> list[Result]:
     """The newest two of `results` with at least n−2 others between them in time that lie `spacing` apart."""
     by_time = {r.effective_at: r for r in reversed(results) if r.effective_at is not None}
     times = sorted(by_time, reverse=True)

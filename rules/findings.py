@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -96,7 +97,8 @@ class RuleJudgment:
     `pattern` is the truth of the rule's conditions before holds and precedence. `held` names the hold that
     keeps a true pattern from being told now; `covered_by` the stronger rule that is told instead. `missing`
     lists the analytes any one of which, measured, would settle an unknown pattern. Severity and words are
-    those of the moment, also when the pattern is not true (they are then not shown).
+    those of the moment, also when the pattern is not true (they are then not shown). `explained` makes the
+    tree when somebody asks for it.
     """
 
     rule: str
@@ -112,10 +114,15 @@ class RuleJudgment:
     sources: tuple[str, ...]
     annotates: tuple[str, ...]
     missing: tuple[str, ...]
-    tree: TreeNode
+    explained: Callable[[], TreeNode] = field(compare=False, repr=False)
     held: str | None = None
     covered_by: str | None = None
     suggest_missing: bool = False
+
+    @property
+    def tree(self) -> TreeNode:
+        """The explanation: every condition of the pattern in words, with its truth and what it looked at."""
+        return self.explained()
 
     @property
     def told(self) -> bool:

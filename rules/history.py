@@ -8,10 +8,10 @@ limits: that is `rules.evaluate`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 from rules.concepts import CONCEPTS, Concept
 from rules.courses import current_records
@@ -64,53 +64,48 @@ class View:
         return self.known_by or self.as_of
 
     @cached_property
-    def _sorted_out(self) -> tuple[tuple[Result, ...], tuple[NotUsed, ...]]:
+    def _sorted_out(self) -> tuple[tuple[Result, ...], tuple[Result, ...], tuple[NotUsed, ...]]:
+        """What may be judged, what only its status keeps from being judged, and all that is left out."""
         current, left_out = _current_versions(self.history.results, self._known_by)
         spoiled = invalidated(current)
-        sound: list[Result] = []
+        judged: list[Result] = []
+        unjudged: list[Result] = []
         for result in current:
             reason = _reason(result, self.as_of)
-            waiting = reason is not None and reason[0] is Unusable.STATUS and result.status in PENDING
-            if result.key in spoiled and (reason is None or waiting):
+            if result.key in spoiled and (reason is None or _is_waiting(result, reason)):
                 reason = Unusable.SPECIMEN, spoiled[result.key]
-            if reason is None or reason[0] is Unusable.STATUS:
-                sound.append(result)
-            if reason is not None:
-                left_out.append(NotUsed(result.key, result.id, *reason, analyte=result.analyte))
-        judged = [r for r in sound if r.status in JUDGED]
-        return (*sound, *derived(judged)), tuple(left_out)
+            if reason is None:
+                judged.append(result)
+                continue
+            if reason[0] is Unusable.STATUS:
+                unjudged.append(result)
+            left_out.append(NotUsed(result.key, result.id, *reason, analyte=result.analyte))
+        return (*judged, *derived(judged)), tuple(unjudged), tuple(left_out)
 
     @property
     def not_used(self) -> tuple[NotUsed, ...]:
         """Every result left out, with its reason, by key."""
-        return tuple(sorted(self._sorted_out[1], key=lambda n: (n.key, n.reason)))
+        return tuple(sorted(self._sorted_out[2], key=lambda n: (n.key, n.reason)))
 
     @cached_property
-    def _by_analyte(self) -> dict[str, list[Result]]:
-        by_analyte: dict[str, list[Result]] = defaultdict(list)
-        for result in self._sorted_out[0]:
-            if result.analyte is not None:
-                by_analyte[result.analyte].append(result)
-        for results in by_analyte.values():
-            results.sort(key=lambda r: (r.effective_at or _EPOCH, r.key), reverse=True)
-        return by_analyte
+    def _judged(self) -> dict[str, list[Result]]:
+        return _by_analyte(self._sorted_out[0])
 
     @cached_property
-    def _final(self) -> dict[str, list[Result]]:
-        return {a: [r for r in found if r.status in JUDGED] for a, found in self._by_analyte.items()}
-
-    @cached_property
-    def _also_preliminary(self) -> dict[str, list[Result]]:
-        allowed = JUDGED | {Status.PRELIMINARY}
-        return {a: [r for r in found if r.status in allowed] for a, found in self._by_analyte.items()}
+    def _unjudged(self) -> dict[str, list[Result]]:
+        return _by_analyte(self._sorted_out[1])
 
     def results(self, analyte: str, *, preliminary: bool = False) -> Sequence[Result]:
         """The analyte's usable results, newest first; preliminary ones only when asked for."""
-        return (self._also_preliminary if preliminary else self._final).get(analyte, ())
+        judged = self._judged.get(analyte, ())
+        if not preliminary or analyte not in self._unjudged:
+            return judged
+        early = (r for r in self._unjudged[analyte] if r.status is Status.PRELIMINARY)
+        return newest_first((*judged, *early))
 
     def pending(self, analyte: str) -> list[Result]:
         """Results of the analyte that are registered or preliminary."""
-        return [r for r in self._by_analyte.get(analyte, ()) if r.status in PENDING]
+        return [r for r in self._unjudged.get(analyte, ()) if r.status in PENDING]
 
     @cached_property
     def records(self) -> dict[RecordKind, list[Record]]:
@@ -128,8 +123,12 @@ class View:
 
     def gravidity(self, at: datetime | None = None) -> Gravidity:
         """Pregnant or not at a moment (`as_of` unless given)."""
+        return self._gravidity_at(at or self.as_of)
+
+    @cached_property
+    def _gravidity_at(self) -> Callable[[datetime], Gravidity]:
         conditions = self.records[RecordKind.CONDITION]
-        return gravidity(self._said, conditions, at or self.as_of, self.concepts, self.slack)
+        return cache(lambda at: gravidity(self._said, conditions, at, self.concepts, self.slack))
 
     @cached_property
     def age(self) -> int | None:
@@ -147,20 +146,40 @@ class View:
         return (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
 
 
+def newest_first(results: Iterable[Result]) -> list[Result]:
+    """By time of specimen; those of one time by key."""
+    return sorted(results, key=lambda r: (r.effective_at or _EPOCH, r.key), reverse=True)
+
+
+def _by_analyte(results: Iterable[Result]) -> dict[str, list[Result]]:
+    by_analyte: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        if result.analyte is not None:
+            by_analyte[result.analyte].append(result)
+    return {analyte: newest_first(found) for analyte, found in by_analyte.items()}
+
+
 def _current_versions(results: Iterable[Result], known_by: datetime) -> tuple[list[Result], list[NotUsed]]:
-    versions: dict[str, list[Result]] = defaultdict(list)
+    """The newest version of each result known by then; most results have but one."""
+    current: dict[str, Result] = {}
+    several: dict[str, list[Result]] = {}
     for result in results:
         if result.known_at <= known_by:
-            versions[result.key].append(result)
-    current, superseded = [], []
-    for key in sorted(versions):
-        newest, *older = sorted(versions[key], key=version_order, reverse=True)
-        current.append(newest)
+            first = current.setdefault(result.key, result)
+            if first is not result:
+                several.setdefault(result.key, [first]).append(result)
+    superseded: list[NotUsed] = []
+    for key, versions in several.items():
+        current[key], *older = sorted(versions, key=version_order, reverse=True)
         superseded += [
             NotUsed(o.key, o.id, Unusable.SUPERSEDED, f"{o.status} version replaced", o.analyte)
             for o in older
         ]
-    return current, superseded
+    return list(current.values()), superseded
+
+
+def _is_waiting(result: Result, reason: tuple[Unusable, str]) -> bool:
+    return reason[0] is Unusable.STATUS and result.status in PENDING
 
 
 def _reason(result: Result, as_of: datetime) -> tuple[Unusable, str] | None:

@@ -52,7 +52,7 @@ class Ruleset:
     def judge(self, history: History, as_of: datetime) -> Judgment:
         """What every active, pilot and silent rule says of the history as known at `as_of`."""
         view = self.view(history, as_of)
-        return self._judgment(self._program.judge(self._speaking, view), view)
+        return self._judgment(self._program.judge(view), view)
 
     def judge_by_reference(self, history: History, as_of: datetime) -> Judgment:
         """The same by the reference evaluator: slower, and with the whole tree of every rule."""

@@ -7,11 +7,13 @@ the words are those of the event format. What is not one of them spoils nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from rules.analytes import CATALOGUE, to_canonical
 from rules.facts import Comparator, Result, Status
+
+Specimen = tuple[object, ...]
 
 SPOILS_ALL = ("contaminated", "diluted", "wrong-blood", "drip-arm")
 CLOTTED = "clotted"
@@ -22,21 +24,32 @@ _TAKEN_BACK = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 
 
 def invalidated(results: Sequence[Result]) -> Mapping[str, str]:
-    """The keys of the results not to be used, each with the reason in words. Give current versions."""
+    """The keys of the results not to be used, each with the reason in words. Give current versions.
+
+    Only a note or an impossible cell concentration spoils anything: other specimens are not looked at.
+    """
+    suspect = {_specimen_of(r) for r in results if r.notes or _mchc_impossible(r)}
     spoiled: dict[str, str] = {}
-    for specimen in _specimens(results):
+    for specimen in _specimens(results, suspect) if suspect else ():
         spoiled |= _by_notes(specimen)
         spoiled |= _by_cell_concentration(specimen, spoiled)
     return spoiled
 
 
-def _specimens(results: Sequence[Result]) -> list[list[Result]]:
-    """Results by source and specimen time; one without a time is a specimen by itself."""
-    groups: dict[tuple[object, ...], list[Result]] = defaultdict(list)
+def _specimens(results: Sequence[Result], asked: Collection[Specimen]) -> list[list[Result]]:
+    """The results of the specimens asked for."""
+    groups: dict[Specimen, list[Result]] = defaultdict(list)
     for result in results:
-        at = result.effective_at
-        groups[(result.source, at) if at is not None else (result.source, None, result.key)].append(result)
+        specimen = _specimen_of(result)
+        if specimen in asked:
+            groups[specimen].append(result)
     return list(groups.values())
+
+
+def _specimen_of(result: Result) -> Specimen:
+    """Source and specimen time; a result without a time is a specimen by itself."""
+    at = result.effective_at
+    return (result.source, at) if at is not None else (result.source, None, result.key)
 
 
 def _by_notes(specimen: Sequence[Result]) -> dict[str, str]:

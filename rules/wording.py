@@ -40,7 +40,7 @@ def filled(text: str, view: View) -> str:
         results = view.results(match[1], preliminary=True)
         return sentence(results[0]) if results else "not measured"
 
-    return _PLACEHOLDER.sub(value, text)
+    return _PLACEHOLDER.sub(value, text) if "{" in text else text
 
 
 def placeholders(text: str) -> set[str]:

@@ -83,7 +83,7 @@ def judged(
         sources=("made-up",),
         annotates=(),
         missing=(),
-        tree=TreeNode("ferritin < 30 ug/L", pattern, evidence=tuple(evidence)),
+        explained=lambda: TreeNode("ferritin < 30 ug/L", pattern, evidence=tuple(evidence)),
         held=held,
         covered_by=covered_by,
     )

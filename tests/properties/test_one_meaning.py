@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rules import nodes
 from rules.building import leaves as leaves_of
 from rules.case_facts import case_facts
-from rules.compile import Cells, Program
+from rules.compile import Program
 from rules.evaluate import Evaluator, Vocabulary
 from rules.history import View
 from rules.load import load_ruleset
@@ -28,14 +28,20 @@ VOCABULARY = Vocabulary(
 
 @settings(max_examples=400, deadline=None)
 @given(condition=conditions, case=cases())
-def test_a_random_rule_has_one_truth_and_one_missing_list(condition: nodes.Condition, case: str) -> None:
+def test_a_random_rule_has_one_truth_one_evidence_and_one_missing_list(
+    condition: nodes.Condition, case: str
+) -> None:
     view = View(*case_facts(case))
     plain = Evaluator(view, VOCABULARY).answer(condition)
     program = Program(VOCABULARY)
     compiled = program.compiled(condition)
-    cells = Cells(view, VOCABULARY, 100)
+    cells = program.cells(view)
     assert compiled.truth(cells) is plain.truth
-    assert compiled.settles(cells) == plain.settles
+    assert (compiled.absent(cells) if compiled.absent else ()) == plain.absent
+    if plain.truth is Truth.TRUE:
+        assert compiled.evidence(cells) == plain.evidence
+    if plain.truth is Truth.UNKNOWN:
+        assert compiled.missing(cells) == plain.settles
 
 
 @settings(max_examples=150, deadline=None)
@@ -49,6 +55,7 @@ def test_the_library_judges_the_same_either_way(case: str) -> None:
         assert (one.held, one.covered_by, one.annotates) == (other.held, other.covered_by, other.annotates)
         if one.pattern is Truth.TRUE:
             assert one == other
+            assert one.tree == other.tree
 
 
 @settings(max_examples=150, deadline=None)
