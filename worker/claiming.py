@@ -38,6 +38,7 @@ class Claimed:
     format: str
     raw: bytes
     received_at: datetime
+    reading: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from rules.facts import PregnancyStatement, Record, Result
 from worker.database import is_sqlite
 from worker.demographics import Demographics
+from worker.intake.result_facts import Sent
 from worker.records import Stored
 from worker.statements import Fact, Repeat, Said, version_of
 from worker.tables import DEMOGRAPHICS, PATIENT, PREGNANCY_STATEMENT, RECORD, RESULT
@@ -128,9 +129,23 @@ def _result(said: Said, result: Result) -> dict[str, Any]:
         "detail": result.detail,
         "reported_value": result.reported_value,
         "reported_unit": result.reported_unit,
+        **_as_sent(said.sent.get(result.key)),
+        "reading": result.reading,
         "orderer_system": orderer.system if orderer else None,
         "orderer_id": orderer.id if orderer else None,
         "orderer_name": orderer.name if orderer else None,
+    }
+
+
+def _as_sent(sent: Sent | None) -> dict[str, Any]:
+    """How a result was named and timed by its sender."""
+    return {
+        "code_system": sent.system if sent else "",
+        "code": sent.code if sent else "",
+        "code_name": sent.name if sent else "",
+        "effective_text": sent.effective_at if sent else None,
+        "effective_other": sent.other_effective_at if sent else None,
+        "marks": [mark.value for mark in sent.marks] if sent else [],
     }
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from alerts.people import Orderer
-from rules.facts import Unusable
 from worker import faultpoints
 from worker.claiming import Claimed
 from worker.intake.decode import decode_parts
@@ -21,6 +20,7 @@ from worker.intake.unreadable import Unreadable
 from worker.quarantine import Aside
 from worker.settings import Settings
 from worker.statements import Said
+from worker.unused import worth_a_look
 
 POISON = b"FERRULE-POISON"
 """A message with this in it kills its reader, where a fault test has armed the point `poison`."""
@@ -28,12 +28,6 @@ POISON = b"FERRULE-POISON"
 MERGES_LATER = Aside(
     "merge-later", "type", "this version stores merges and does not act on them; release it after an upgrade"
 )
-NO_ZONE = Aside(
-    "zone-unknown", "effective_at", "set FERRULE_DEFAULT_ZONE or the source's zone, then release it"
-)
-
-CALL = "ask the laboratory at once: the value is impossible in its unit, and a true one may be critical"
-
 PatientKey = tuple[str, str]
 
 
@@ -73,7 +67,7 @@ def read(message: Claimed, settings: Settings, dialect: Dialect = PLAIN) -> Read
     parts += [MERGES_LATER for event in decoded.events if merge_of(event) is not None]
     dialect = replace(dialect, zone=dialect.zone or settings.default_zone)
     facts = [_facts(event, message, dialect) for event in decoded.events if merge_of(event) is None]
-    parts += [why for one in facts for why in _worth_a_look(one)]
+    parts += [why for one in facts for why in worth_a_look(one)]
     if not facts and parts:
         return Read(message, whole=parts[0], parts=tuple(parts[1:]))
     noticed = tuple(noticed.mark.value for one in facts for noticed in one.operations)
@@ -86,24 +80,17 @@ def _facts(event: Event, message: Claimed, dialect: Dialect) -> Facts:
     )
 
 
-def _worth_a_look(facts: Facts) -> list[Aside]:
-    """What a person must see although the rest was judged."""
-    found = [NO_ZONE] if any(r.problem is Unusable.ZONE_UNKNOWN for r in facts.results) else []
-    return found + [
-        Aside(noticed.mark.value, "result", CALL) for noticed in facts.operations if noticed.critical
-    ]
-
-
 def _said(message: Claimed, facts: Facts) -> Said:
     return Said(
         message=message.id,
         at=facts.said_at,
         patient=facts.patient,
-        results=facts.results,
+        results=tuple(replace(result, reading=message.reading) for result in facts.results),
         records=facts.records,
         pregnancy=facts.pregnancy,
         orderers=_orderers(facts),
         demographics=facts.demographics,
+        sent=facts.sent,
     )
 
 

@@ -144,6 +144,7 @@ def _result(row: Row[Any]) -> Result:
         detail=row.detail,
         reported_value=row.reported_value,
         reported_unit=row.reported_unit,
+        reading=row.reading,
     )
 
 

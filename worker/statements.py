@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from rules.courses import said_order
 from rules.facts import History, Patient, PregnancyStatement, Record, Result
 from rules.history import version_order
 from worker.demographics import Demographics, demographics_order, person_of
+from worker.intake.result_facts import Sent
 from worker.records import Stored
 
 Fact = Result | Record | PregnancyStatement | Demographics
@@ -44,6 +45,7 @@ class Said:
     demographics: tuple[Demographics, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     filed_under: int = 0
+    sent: Mapping[str, Sent] = field(default_factory=dict)
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -62,6 +64,8 @@ class Repeat:
 def version_of(fact: Fact) -> str:
     """The hash of what a fact says: not of when it was said, became known, or which message brought it."""
     unsaid = _NOT_SAID if isinstance(fact, Result | PregnancyStatement) else (*_NOT_SAID, "said_at")
+    if not getattr(fact, "reading", 0):
+        unsaid = (*unsaid, "reading")
     said = [str(getattr(fact, name)) for name in type(fact).__slots__ if name not in unsaid]
     return hashlib.sha256("\x1f".join((type(fact).__name__, *said)).encode()).hexdigest()
 
@@ -119,6 +123,8 @@ class _Runs:
         if version in self._seen:
             return None
         kept = self._kept[_thing(fact)]
+        if isinstance(fact, Result) and fact.reading and (earlier := self._earlier_reading(fact, kept)):
+            fact = replace(fact, arrival=earlier.arrival)
         before = [one for one in kept if _order(one) <= _order(fact)]
         last = max(before, key=_order, default=None)
         if last is None or not _same(last, fact):
@@ -129,6 +135,12 @@ class _Runs:
         kept[next(at for at, one in enumerate(kept) if one is last)] = since
         self.extended[id(last)] = since
         return Repeat(last, since)
+
+    def _earlier_reading(self, fact: Result, kept: Iterable[Fact]) -> Result | None:
+        """What an earlier reading of the same message made of the same result."""
+        versions = [one for one in kept if isinstance(one, Result) and one.status is fact.status]
+        first_said = [one for one in versions if (version_of(one), fact.arrival) in self._seen]
+        return max(first_said, key=lambda result: result.reading, default=None)
 
     def now(self, facts: tuple[F, ...]) -> tuple[F, ...]:
         """The statements as they are now."""
@@ -208,6 +220,8 @@ def _same(one: Fact, other: Fact) -> bool:
         return replace(other, known_at=one.known_at, arrival=one.arrival, said_at=one.said_at) == one
     if isinstance(one, Demographics) and isinstance(other, Demographics):
         return replace(other, known_at=one.known_at, arrival=one.arrival, said_at=one.said_at) == one
+    if isinstance(one, Result) and isinstance(other, Result):
+        return replace(other, known_at=one.known_at, arrival=one.arrival, reading=one.reading) == one
     return type(one) is type(other) and replace(other, known_at=one.known_at, arrival=one.arrival) == one
 
 

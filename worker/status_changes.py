@@ -62,4 +62,5 @@ def _filled(change: Result, version: Result) -> Result:
         issued_at=change.issued_at or version.issued_at,
         known_at=max(change.known_at, version.known_at),
         arrival=max(change.arrival, version.arrival),
+        reading=change.reading,
     )

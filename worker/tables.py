@@ -52,6 +52,7 @@ class MessageRow(Leasable, table=True):
     state: str = "pending"
     reason: str | None = None
     flag: str | None = None
+    reading: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     received_at: datetime
     finished_at: datetime | None = None
 
@@ -60,6 +61,15 @@ class QuarantineItemRow(SQLModel, table=True):
     """What could not be understood: why, where in the message, and what to do."""
 
     __tablename__ = "quarantine_item"
+    __table_args__ = (
+        Index(
+            "ix_quarantine_waiting",
+            "reason",
+            "created_at",
+            sqlite_where=text("released_at is null and discarded_at is null"),
+            postgresql_where=text("released_at is null and discarded_at is null"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     message_id: int = Field(foreign_key="message.id", index=True)
@@ -70,6 +80,28 @@ class QuarantineItemRow(SQLModel, table=True):
     released_at: datetime | None = None
     discarded_at: datetime | None = None
     answered_by: str | None = None
+    answer: str | None = None
+
+
+class CodeGapRow(SQLModel, table=True):
+    """A code, or a unit of a known code, that a source has sent and nothing maps; no patient data.
+
+    `problem` is why its results are not used. It stays when it was mapped: what is mapped now is asked anew.
+    """
+
+    __tablename__ = "code_gap"
+    __table_args__ = (
+        UniqueConstraint("source", "system", "code", "name", "unit", "problem", name="uq_code_gap"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str
+    system: str
+    code: str
+    name: str
+    unit: str
+    problem: str
+    first_seen_at: datetime
 
 
 class PatientRow(SQLModel, table=True):
@@ -149,6 +181,9 @@ class DemographicsRow(SQLModel, table=True):
 class ResultRow(SQLModel, table=True):
     """One version of one result: `version` is the hash of what it says. Said again with nothing else said in
     between, it stays one row, and `last_message_id` names the message that said it last.
+
+    `code_system`, `code`, `code_name`, `effective_text` and `marks` are how it was sent; `effective_other` is
+    the second moment its time may mean. `reading`: how often its message had been read before.
     """
 
     __tablename__ = "result"
@@ -156,6 +191,16 @@ class ResultRow(SQLModel, table=True):
         UniqueConstraint(
             "patient_id", "source", "result_id", "version", "message_id", name="uq_result_version"
         ),
+        # What was not used, by the code it came under: for `ferrule codes gaps`.
+        Index(
+            "ix_result_unused",
+            "source",
+            "code",
+            sqlite_where=text("problem is not null"),
+            postgresql_where=text("problem is not null"),
+        ),
+        # What a source's values of an analyte look like lately: for the unit watch.
+        Index("ix_result_analyte", "analyte", "source", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -183,6 +228,13 @@ class ResultRow(SQLModel, table=True):
     detail: str = ""
     reported_value: str = ""
     reported_unit: str = ""
+    code_system: str = ""
+    code: str = ""
+    code_name: str = ""
+    effective_text: str | None = None
+    effective_other: datetime | None = None
+    marks: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    reading: int = 0
     orderer_system: str | None = None
     orderer_id: str | None = None
     orderer_name: str | None = None
@@ -390,6 +442,7 @@ def _table(name: str) -> Table:
 
 MESSAGE = _table("message")
 QUARANTINE_ITEM = _table("quarantine_item")
+CODE_GAP = _table("code_gap")
 PATIENT = _table("patient")
 PATIENT_LINK = _table("patient_link")
 DEMOGRAPHICS = _table("demographics")

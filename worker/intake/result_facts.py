@@ -5,7 +5,7 @@ Whether the reading is believed is `rules.reading`'s answer; which version count
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,6 +55,7 @@ class Sent:
     """How a result was named and timed by its sender, to be kept beside what it means.
 
     `other_effective_at` is the second moment its time may mean. `marks` are what was noticed of it.
+    `unmapped`: a mapping could say what its code means, and none does.
     """
 
     system: str
@@ -64,6 +65,7 @@ class Sent:
     other_effective_at: datetime | None = None
     marks: tuple[Mark, ...] = ()
     place: str = ""
+    unmapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class _Meaning:
     detail: str = ""
     declared_unit: str | None = None
     contradicted: bool = False
+    unmapped: bool = False
 
 
 def result_fact(sent_item: ResultItem, index: int, setting: Setting) -> Understood:
@@ -119,7 +122,8 @@ def result_fact(sent_item: ResultItem, index: int, setting: Setting) -> Understo
     own = _own_marks(item, meaning, reading, limits.readable)
     marks = (*_marks_sent(item), *effective.marks, *own, *_marks_of_time(effective, setting))
     marks = tuple(dict.fromkeys((*marks, *flag_marks(result, item.interpretation))))
-    return Understood(result, _sent(sent_item, index, effective, marks))
+    sent = _sent(sent_item, index, effective, marks)
+    return Understood(result, replace(sent, unmapped=meaning.unmapped))
 
 
 def _sent(item: ResultItem, index: int, effective: Instant, marks: tuple[Mark, ...]) -> Sent:
@@ -173,11 +177,12 @@ def _of_local(local: LocalCode) -> _Meaning:
 def _of_loinc(item: ResultItem) -> _Meaning:
     code, system = (item.code or "").strip(), system_uri(item.system)
     if not code:
-        return _Meaning(None, None, "no code")
+        return _Meaning(None, None, "no code", unmapped=True)
     if system != LOINC:
-        return _Meaning(None, None, "no mapping for a local code" if system else "no code system")
+        detail = "no mapping for a local code" if system else "no code system"
+        return _Meaning(None, None, detail, unmapped=True)
     if not loinc_check_digit_ok(code):
-        return _Meaning(None, None, "the LOINC check digit is wrong")
+        return _Meaning(None, None, "the LOINC check digit is wrong", unmapped=True)
     known = analyte_by_loinc(code)
     if known is None:
         return _Meaning(None, None, why_unmapped(code) or f"no analyte for LOINC {code}")

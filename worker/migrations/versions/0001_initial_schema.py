@@ -28,6 +28,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", name="uq_account_username"),
     )
     op.create_table(
+        "code_gap",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("problem", sa.String(), nullable=False),
+        sa.Column("first_seen_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "system", "code", "name", "unit", "problem", name="uq_code_gap"),
+    )
+    op.create_table(
         "alert",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Integer(), nullable=False),
@@ -170,6 +183,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("flag", sa.String(), nullable=True),
+        sa.Column("reading", sa.Integer(), server_default="0", nullable=False),
         sa.Column("received_at", UTCDateTime(), nullable=False),
         sa.Column("finished_at", UTCDateTime(), nullable=True),
         sa.CheckConstraint(
@@ -246,7 +260,10 @@ def upgrade() -> None:
         sa.Column("ident", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("email", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("preferences", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("listed_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("system", "ident", name="recipient_once"),
     )
@@ -490,6 +507,7 @@ def upgrade() -> None:
         sa.Column("released_at", UTCDateTime(), nullable=True),
         sa.Column("discarded_at", UTCDateTime(), nullable=True),
         sa.Column("answered_by", sa.String(), nullable=True),
+        sa.Column("answer", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"],
             ["message.id"],
@@ -497,6 +515,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_quarantine_waiting",
+            ["reason", "created_at"],
+            unique=False,
+            sqlite_where=sa.text("released_at is null and discarded_at is null"),
+            postgresql_where=sa.text("released_at is null and discarded_at is null"),
+        )
         batch_op.create_index(batch_op.f("ix_quarantine_item_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_quarantine_item_reason"), ["reason"], unique=False)
 
@@ -561,6 +586,13 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(), nullable=False),
         sa.Column("reported_value", sa.String(), nullable=False),
         sa.Column("reported_unit", sa.String(), nullable=False),
+        sa.Column("code_system", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("code_name", sa.String(), nullable=False),
+        sa.Column("effective_text", sa.String(), nullable=True),
+        sa.Column("effective_other", UTCDateTime(), nullable=True),
+        sa.Column("marks", sa.JSON(), nullable=False),
+        sa.Column("reading", sa.Integer(), nullable=False),
         sa.Column("orderer_system", sa.String(), nullable=True),
         sa.Column("orderer_id", sa.String(), nullable=True),
         sa.Column("orderer_name", sa.String(), nullable=True),
@@ -578,6 +610,14 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("result", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_result_unused",
+            ["source", "code"],
+            unique=False,
+            sqlite_where=sa.text("problem is not null"),
+            postgresql_where=sa.text("problem is not null"),
+        )
+        batch_op.create_index("ix_result_analyte", ["analyte", "source", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_result_message_id"), ["message_id"], unique=False)
 
     op.create_table(
@@ -727,6 +767,12 @@ def downgrade() -> None:
 
     op.drop_table("session")
     with op.batch_alter_table("result", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_result_unused",
+            sqlite_where=sa.text("problem is not null"),
+            postgresql_where=sa.text("problem is not null"),
+        )
+        batch_op.drop_index("ix_result_analyte")
         batch_op.drop_index(batch_op.f("ix_result_message_id"))
 
     op.drop_table("result")
@@ -735,6 +781,11 @@ def downgrade() -> None:
 
     op.drop_table("record")
     with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_quarantine_waiting",
+            sqlite_where=sa.text("released_at is null and discarded_at is null"),
+            postgresql_where=sa.text("released_at is null and discarded_at is null"),
+        )
         batch_op.drop_index(batch_op.f("ix_quarantine_item_reason"))
         batch_op.drop_index(batch_op.f("ix_quarantine_item_message_id"))
 
@@ -828,4 +879,5 @@ def downgrade() -> None:
         batch_op.drop_index("alert_by_state")
 
     op.drop_table("alert")
+    op.drop_table("code_gap")
     op.drop_table("account")
