@@ -39,7 +39,7 @@ _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One message as its sender gave it. `format` is "event" or "hl7".
+    """One message as its sender gave it. `format` is one of `worker.intake.decode`.
 
     `unreadable` is (reason, place, remedy) when the door could not read it: the bytes are kept in quarantine,
     or apart from all that is judged when the door `refused` them: not for us, and the sender knows it; sent
@@ -132,8 +132,13 @@ def accept(engine: Engine, inbound: Sequence[Inbound]) -> list[Receipt]:
         return receipts
 
     receipts = retried(store)
-    _count(inbound, receipts)
+    count_accepted(inbound, receipts)
     return receipts
+
+
+def accept_within(connection: Connection, inbound: Sequence[Inbound]) -> list[Receipt]:
+    """The same in a transaction of the caller's, who calls `count_accepted` once it is committed."""
+    return _store(connection, inbound)
 
 
 def _store(connection: Connection, inbound: Sequence[Inbound]) -> list[Receipt]:
@@ -345,7 +350,8 @@ def _first_receipt(message: Inbound, key: Key, rows: Rows, now: datetime) -> Rec
     return Receipt(rows.new[key], outcome, message.unreadable[0], now, message.refused, flag)
 
 
-def _count(inbound: Sequence[Inbound], receipts: Sequence[Receipt]) -> None:
+def count_accepted(inbound: Sequence[Inbound], receipts: Sequence[Receipt]) -> None:
+    """What was stored, in the metrics."""
     for message, receipt in zip(inbound, receipts, strict=True):
         metrics.count_received(message.source, message.format)
         if receipt.outcome is Outcome.DUPLICATE:
