@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
 from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, Orderer, pool
+from alerts.preferences import NONE, Preferences
 from alerts.routing import Covering, Directory, Person, Router
 from alerts.tables import COVER, POOL, POOL_MEMBER, RECIPIENT
 
@@ -31,7 +33,7 @@ def load(
     everybody = asked | {c.covering for c in covers} | {fallback}
     people = {a for a in everybody if not a.is_pool}
     known = [*_people(connection, people, push), *_pools(connection, everybody - people, push)]
-    return Directory({p.address: p for p in known}, covers, fallback)
+    return Directory({p.address: p for p in known}, covers, fallback, tuple(push))
 
 
 def router(
@@ -70,11 +72,25 @@ def audience(connection: Connection, address: Address, now: datetime) -> frozens
 
 
 def register(
-    connection: Connection, address: Address, *, name: str = "", email: str | None = None, active: bool = True
+    connection: Connection,
+    address: Address,
+    *,
+    name: str = "",
+    email: str | None = None,
+    phone: str | None = None,
+    active: bool = True,
+    listed_at: datetime | None = None,
 ) -> None:
     """Add a person, or bring their entry up to date. Must run in a writing transaction."""
-    values = {"name": name, "email": email, "active": active}
+    values = {"name": name, "email": email, "phone": phone, "active": active, "listed_at": listed_at}
     _upsert(connection, RECIPIENT, {"system": address.system, "ident": address.id}, values)
+
+
+def prefer(connection: Connection, address: Address, preferences: Preferences) -> bool:
+    """Keep what a person prefers; False: they are not in the directory."""
+    document = preferences.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    kept = RECIPIENT.update().where(one_of(RECIPIENT, [address])).values(preferences=document)
+    return connection.execute(kept).rowcount == 1
 
 
 def register_pool(
@@ -132,7 +148,13 @@ def _people(connection: Connection, addresses: set[Address], push: Sequence[str]
     if not addresses:
         return []
     rows = connection.execute(select(RECIPIENT).where(one_of(RECIPIENT, addresses)))
-    return [Person(Address(r.system, r.ident), r.active, tuple(push) if r.email else ()) for r in rows]
+    return [_person(row, push) for row in rows]
+
+
+def _person(row: Row[Any], push: Sequence[str]) -> Person:
+    reached = tuple(push) if row.email else ()
+    wants = Preferences.model_validate(row.preferences) if row.preferences else NONE
+    return Person(Address(row.system, row.ident), row.active, reached, wants)
 
 
 def _pools(connection: Connection, addresses: set[Address], push: Sequence[str]) -> list[Person]:

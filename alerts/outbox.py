@@ -15,13 +15,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, func, or_, select
 
-from alerts import directory
+from alerts import directory, timers
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
 from alerts.people import Address, ferrule
 from alerts.states import ASKING, ENDED, State, Step
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
+from alerts.telling import HELD
 from rules.findings import Severity
 
 OUTBOX = ferrule("outbox")
@@ -32,6 +33,7 @@ LONGEST_WAIT = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(hours=24)
 GAVE_UP = "gave-up"
 FAULT = "fault"
+BUNDLED = "bundled"
 ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE, Step.LAPSE)
 ESCALATES = (Step.REMIND, Step.ESCALATE)
 
@@ -137,7 +139,31 @@ def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _
     if not claimed:
         return None
     row = connection.execute(select(DELIVERY).where(DELIVERY.c.id == claimed[0].id)).one()
+    if row.lane.endswith(HELD) and claimed[0].attempts == 1:
+        _bundle(connection, row)
     return _ready(connection, claimed[0], row, channel)
+
+
+def _bundle(connection: Connection, row: Row[Any]) -> None:
+    """What was held for the same person goes out as one message, put together before its first attempt."""
+    held = and_(
+        DELIVERY.c.channel == row.channel,
+        DELIVERY.c.recipient_system == row.recipient_system,
+        DELIVERY.c.recipient_ident == row.recipient_ident,
+        DELIVERY.c.lane.endswith(HELD, autoescape=True),
+        DELIVERY.c.state == PENDING,
+        DELIVERY.c.attempts == 0,
+        DELIVERY.c.due_at <= database_now(connection),
+        DELIVERY.c.id != row.id,
+    )
+    others = connection.execute(select(DELIVERY.c.id).where(held).with_for_update(skip_locked=True))
+    ids = list(others.scalars())
+    if not ids:
+        return
+    moved = NOTICE.update().where(NOTICE.c.delivery_id.in_(ids))
+    connection.execute(moved.values(delivery_id=row.id))
+    done = {"state": BUNDLED, "reason": f"in delivery {row.id}"}
+    connection.execute(DELIVERY.update().where(DELIVERY.c.id.in_(ids)).values(**done))
 
 
 def _next_of_lane(channel: str) -> ColumnElement[bool]:
@@ -155,9 +181,10 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
         select(NOTICE, ALERT.c.state.label("alert_state"))
         .join(ALERT, ALERT.c.id == NOTICE.c.alert_id)
         .where(NOTICE.c.delivery_id == row.id)
-        .order_by(NOTICE.c.position)
+        .order_by(NOTICE.c.position, NOTICE.c.id)
     )
     live = [n for n in connection.execute(notices).all() if _still_says(connection, row, n)]
+    live.sort(key=lambda n: Severity(n.severity).rank)
     message = Message(
         key=row.delivery_key,
         to=to,
@@ -179,17 +206,24 @@ def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool
 
 
 def _carried(connection: Connection, row: Row[Any], alert_id: int) -> bool:
-    """Whether this lane has told, or may have told, of the alert before. In doubt: yes."""
+    """Whether this person was told, or may have been, of the alert by this channel before. In doubt: yes."""
     perhaps = or_(
         DELIVERY.c.state == Outcome.SENT,
         # An attempt before the last may have been made by one who died before recording it.
         and_(DELIVERY.c.state.in_([Outcome.OVERTAKEN, Outcome.FAILED]), DELIVERY.c.attempts > 1),
         and_(DELIVERY.c.state == Outcome.FAILED, DELIVERY.c.reason == GAVE_UP),
+        # One that was held may be on its way this moment: its lane is another one.
+        and_(DELIVERY.c.state == PENDING, DELIVERY.c.attempts > 0),
+    )
+    same = and_(
+        DELIVERY.c.channel == row.channel,
+        DELIVERY.c.recipient_system == row.recipient_system,
+        DELIVERY.c.recipient_ident == row.recipient_ident,
     )
     earlier = (
         select(DELIVERY.c.id)
         .join(NOTICE, NOTICE.c.delivery_id == DELIVERY.c.id)
-        .where(NOTICE.c.alert_id == alert_id, DELIVERY.c.lane == row.lane, DELIVERY.c.id < row.id, perhaps)
+        .where(NOTICE.c.alert_id == alert_id, same, DELIVERY.c.id < row.id, perhaps)
     )
     return connection.execute(earlier.limit(1)).first() is not None
 
@@ -207,6 +241,9 @@ def _record(
         outcome, reason = Outcome.FENCED, "lease-lost"
     elif outcome is Outcome.SENT:
         _mark_told(connection, channel, ready, now, delivered)
+    elif outcome is Outcome.FAILED:
+        # This person cannot be reached so: whoever is next in the ladder hears of it at once.
+        timers.hurry(connection, [line.alert_id for line in ready.message.lines], now)
     delivered.counts[channel.name, outcome.value, reason] += 1
 
 

@@ -5,12 +5,13 @@ The orderer of the newest decisive result; else their cover; else the fallback p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from alerts.people import UNADDRESSED, Address, Orderer
+from alerts.preferences import NONE, Preferences
 from rules.findings import Evidence, ResultEvidence, Severity
 
 INBOX = "inbox"
@@ -36,6 +37,7 @@ class Person:
     address: Address
     active: bool = True
     push: tuple[str, ...] = ()
+    preferences: Preferences = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,12 @@ class Covering:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What is known of the people and pools that may be addressed."""
+    """What is known of the people and pools that may be addressed. `push` are the channels this site has."""
 
     people: Mapping[Address, Person] = field(default_factory=dict)
     covers: tuple[Covering, ...] = ()
     fallback: Address = UNADDRESSED
+    push: tuple[str, ...] = ()
 
     def covers_of(self, absent: Address, now: datetime) -> tuple[Address, ...]:
         """Who answers for `absent` at that moment; all of them where covers overlap, none in a gap."""
@@ -76,10 +79,14 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One recipient by one channel; what one patient's lane carries is kept in order."""
+    """One recipient by one channel; what one patient's lane carries is kept in order.
+
+    `held_until` is when it is sent, where the recipient prefers it so; None: now.
+    """
 
     address: Address
     channel: str
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +112,16 @@ class Router:
 
     def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
         """By which channels to tell them: the inbox always, the others only what is not low."""
-        return tuple(Lane(a, channel) for a in addresses for channel in self._channels(a, severity))
+        return tuple(lane for a in addresses for lane in self._lanes(a, severity))
 
-    def _channels(self, address: Address, severity: Severity) -> tuple[str, ...]:
+    def _lanes(self, address: Address, severity: Severity) -> Iterator[Lane]:
+        yield Lane(address, INBOX)
         person = self.directory.people.get(address)
         if person is None or severity is Severity.LOW:
-            return (INBOX,)
-        return (INBOX, *person.push)
+            return
+        held = person.preferences.held_until(severity, self.now)
+        for channel in person.preferences.among(person.push):
+            yield Lane(address, channel, held)
 
     def _reach(self, address: Address, why: Why) -> tuple[Addressee, ...]:
         in_force = self.directory.covers_of(address, self.now)
@@ -121,8 +131,12 @@ class Router:
         if person is None:
             # Perhaps nobody signs in under this identifier: somebody else must see it too.
             return _once((Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN)))
-        if person.active:
+        if person.active and (person.push or not self.directory.push):
             return _once((Addressee(address, why), *covers))
+        if person.active:
+            # The inbox shows it to them, but nothing can call them to it: the next in the ladder hears too.
+            next_ones = covers or (Addressee(fallback, Why.FALLBACK_NOT_REACHABLE),)
+            return _once((Addressee(address, why), *next_ones))
         return covers or (Addressee(fallback, Why.FALLBACK_NOT_REACHABLE),)
 
 

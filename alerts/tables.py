@@ -262,7 +262,10 @@ class AuditSealRow(SQLModel, table=True):
 
 
 class RecipientRow(SQLModel, table=True):
-    """The directory of clinicians. Somebody who has left stays, inactive."""
+    """The directory of clinicians. Somebody who has left stays, inactive.
+
+    `preferences` is an `alerts.preferences.Preferences`; `listed_at` is when an import last named them.
+    """
 
     __tablename__ = "recipient"
     __table_args__ = (UniqueConstraint("system", "ident", name="recipient_once"),)
@@ -272,7 +275,10 @@ class RecipientRow(SQLModel, table=True):
     ident: str
     name: str = ""
     email: str | None = None
+    phone: str | None = None
     active: bool = True
+    preferences: dict[str, Any] = Field(default_factory=dict, sa_type=DOCUMENT)
+    listed_at: datetime | None = None
 
 
 class CoverRow(SQLModel, table=True):

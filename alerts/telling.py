@@ -21,6 +21,9 @@ from alerts.steps import Taken
 from alerts.tables import ALERT, DELIVERY, NOTICE
 from rules.findings import Severity
 
+HELD = "|held"
+"""The end of the name of a lane that waits for a digest or for the end of quiet hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -73,6 +76,12 @@ def delivery_key(taken: Iterable[Taken], lane: Lane) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
+def lane_name(patient_id: int, lane: Lane) -> str:
+    """Kept in order by this name. What is held waits in a lane of its own, and holds up nothing urgent."""
+    name = f"{patient_id}|{lane.channel}|{lane.address.system}|{lane.address.id}"
+    return f"{name}{HELD}" if lane.held_until else name
+
+
 def _deliver(
     connection: Connection,
     patient_id: int,
@@ -84,7 +93,7 @@ def _deliver(
     row = {
         "delivery_key": delivery_key((n.taken for n in bundle), lane),
         "patient_id": patient_id,
-        "lane": f"{patient_id}|{lane.channel}|{lane.address.system}|{lane.address.id}",
+        "lane": lane_name(patient_id, lane),
         "channel": lane.channel,
         "recipient_system": lane.address.system,
         "recipient_ident": lane.address.id,
@@ -92,7 +101,7 @@ def _deliver(
         "state": PENDING,
         "received_at": received_at,
         "created_at": now,
-        "due_at": now,
+        "due_at": max(now, lane.held_until or now),
     }
     delivery_id: int = connection.execute(
         insert(DELIVERY).values(**row).returning(DELIVERY.c.id)

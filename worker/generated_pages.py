@@ -15,6 +15,7 @@ import typer
 from prometheus_client.metrics import MetricWrapperBase
 from typer.cli import get_docs_for_click
 
+from alerts.policy import EscalationPolicy
 from alerts.states import TRANSITIONS, Step, diagram
 from rules.catalogue import render
 from rules.load import load_ruleset
@@ -22,6 +23,7 @@ from worker import metrics
 from worker.gauges import LABELS
 from worker.intake.event import event_schema_text
 from worker.settings import PREFIX, Settings
+from worker.source_shape import SCHEMAS as SOURCE_SCHEMAS
 from worker.verbs.rules import SCHEMAS
 
 NOTE = "<!-- Written by `ferrule docs` (make pages). Change the code, not this page. -->\n"
@@ -112,9 +114,19 @@ def rules_page() -> str:
     return f"{NOTE}\n{render(load_ruleset(None, None), 'md').strip()}\n"
 
 
+def escalation_schema_text() -> str:
+    """The JSON Schema of a site's escalation policy."""
+    return json.dumps(EscalationPolicy.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def schema_text(name: str) -> str:
     """The JSON Schema of one kind of rule file, which its first line names for editors."""
     return json.dumps(SCHEMAS[name].model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def source_schema_text(name: str) -> str:
+    """The JSON Schema of a sources or mapping file."""
+    return json.dumps(SOURCE_SCHEMAS[name].model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -124,6 +136,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "deploy/docs/cli.md": commands_page,
     "deploy/docs/rules.md": rules_page,
     "deploy/schemas/event.schema.json": event_schema_text,
+    "deploy/schemas/escalation.schema.json": escalation_schema_text,
+    **{f"deploy/schemas/{name}.schema.json": partial(source_schema_text, name) for name in SOURCE_SCHEMAS},
     **{f"rules/schema/{name}.schema.json": partial(schema_text, name) for name in SCHEMAS},
 }
 """Path from the root of a checkout → its text."""

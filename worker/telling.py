@@ -13,6 +13,7 @@ from alerts.people import pool
 from worker import metrics
 from worker.channels import email_channel, push_channels
 from worker.composition import Deps
+from worker.settings import Settings
 
 BATCH = 50
 
@@ -30,15 +31,15 @@ def email_due(deps: Deps) -> int:
 
 def timers_due(deps: Deps) -> int:
     """Do what is due to alerts that wait for an answer or for a result; how many timers there were."""
-    done = run_due(deps.engine, reach(deps), now=deps.clock)
+    done = run_due(deps.engine, reach_of(deps.settings), now=deps.clock)
     for (kind, outcome), times in done.items():
         metrics.TIMERS.labels(kind, outcome).inc(times)
     return done.total()
 
 
-def reach(deps: Deps) -> Reach:
+def reach_of(settings: Settings) -> Reach:
     """By what this site tells people."""
-    return Reach(push_channels(deps.settings), pool(deps.settings.fallback_pool))
+    return Reach(push_channels(settings), pool(settings.fallback_pool))
 
 
 def _deliver(deps: Deps, channel: Channel) -> int:

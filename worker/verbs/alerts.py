@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
 from alerts import answers, audit
 from alerts.answers import DismissReason, Invalid, NoSuchAlert
-from alerts.people import SELF_SYSTEM, Actor, Address
+from alerts.people import Actor
 from alerts.states import OPEN, NotAllowed
 from alerts.steps import Conflict
 from alerts.tables import ALERT
+from alerts.unaddressed import unaddressed as queue
 from worker.channels import push_channels
-from worker.database import db_now, make_engine, writing
+from worker.clock import machine_zone
+from worker.database import db_now, writing
+from worker.downtime_list import as_page, as_text, open_alerts, write_private
 from worker.failures import NO, Failure
 from worker.settings import read_settings
+from worker.verbs.acting import at_terminal, system_and_id, the_database
 from worker.web.alert_json import alert_json, alerts_json
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look at alerts.")
@@ -40,7 +44,7 @@ def list_alerts(
 ) -> None:
     """List the open alerts, the newest first. Example: ferrule alerts list --json"""
     query = select(ALERT).order_by(ALERT.c.id.desc())
-    with writing(_engine()) as connection:
+    with writing(the_database()) as connection:
         rows = connection.execute(query if every else query.where(ALERT.c.state.in_(OPEN))).all()
         found = alerts_json(connection, rows)
         _note(connection, "list", "", {"alerts": [row.id for row in rows]})
@@ -59,7 +63,7 @@ def list_alerts(
 @app.command()
 def show(alert: Alert, as_json: Json = False) -> None:
     """Show one alert with its values and its history. Example: ferrule alerts show 12"""
-    with writing(_engine()) as connection:
+    with writing(the_database()) as connection:
         row = connection.execute(select(ALERT).where(ALERT.c.id == alert)).first()
         if row is None:
             raise Failure(f"there is no alert {alert}", NO)
@@ -75,9 +79,18 @@ def show(alert: Alert, as_json: Json = False) -> None:
 
 
 @app.command()
-def acknowledge(alert: Alert, comment: Comment = None) -> None:
-    """Take an alert on. Example: ferrule alerts acknowledge 12"""
-    _answer(alert, lambda c, by, now: answers.acknowledge(c, alert, by, now=now, comment=comment))
+def acknowledge(
+    alert: Alert,
+    comment: Comment = None,
+    follow_up: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Agreed on, of what is expected; default: all.")
+    ] = None,
+) -> None:
+    """Take an alert on. Example: ferrule alerts acknowledge 12 --follow-up b12"""
+    _answer(
+        alert,
+        lambda c, by, now: answers.acknowledge(c, alert, by, now=now, comment=comment, follow_ups=follow_up),
+    )
 
 
 @app.command()
@@ -116,19 +129,62 @@ def reassign(
 
     Example: ferrule alerts reassign 12 --to 'urn:ferrule:pool|hematology' --reason rota
     """
-    system, bar, ident = to.rpartition("|")
-    if not (bar and system and ident):
-        raise Failure("--to: expected SYSTEM|ID")
-    push, who = push_channels(read_settings()), Address(system, ident)
+    push, who = push_channels(read_settings()), system_and_id("--to", to)
     _answer(
         alert, lambda c, by, now: answers.reassign(c, alert, by, to=who, reason=reason, now=now, push=push)
     )
 
 
+@app.command()
+def unaddressed(as_json: Json = False) -> None:
+    """List the open alerts that reach nobody, the oldest first. Example: ferrule alerts unaddressed"""
+    with writing(the_database()) as connection:
+        rows = queue(connection)
+        found = alerts_json(connection, rows)
+        _note(connection, "list", "", {"alerts": [row.id for row in rows]})
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(one, ensure_ascii=False))
+        return
+    table = Table("id", "severity", "addressed to", "rule", "since", box=None)
+    for one in found:
+        to = one["recipient"]
+        table.add_row(
+            str(one["id"]), one["severity"], f"{to['system']}|{to['id']}", one["rule"], one["raised_at"]
+        )
+    Console().print(table if found else "every open alert reaches somebody")
+
+
+@app.command("print")
+def print_open(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: text to the terminal.")] = None,
+    as_html: Annotated[bool, typer.Option("--html", help="A page to print; else plain text.")] = False,
+) -> None:
+    """Print every open alert, for when the pages are down; the file can be read by its owner alone.
+
+    Example: ferrule alerts print --html --out /secure/open-alerts.html
+    """
+    settings = read_settings()
+    with writing(the_database()) as connection:
+        now = db_now(connection)
+        entries = open_alerts(connection, now)
+        _note(connection, "print", "", {"alerts": [entry.alert for entry in entries]})
+    zone = settings.default_zone or machine_zone()
+    text = as_page(entries, now, zone) if as_html else as_text(entries, now, zone)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        write_private(out, text)
+    except OSError as error:
+        raise Failure(f"{out}: {error.strerror}") from None
+    typer.echo(f"{len(entries)} open alerts in {out}")
+
+
 def _answer(alert: int, step: Callable[[Connection, Actor, datetime], object]) -> None:
     try:
-        with writing(_engine()) as connection:
-            step(connection, _actor(), db_now(connection))
+        with writing(the_database()) as connection:
+            step(connection, at_terminal(), db_now(connection))
     except NoSuchAlert:
         raise Failure(f"there is no alert {alert}", NO) from None
     except Invalid as error:
@@ -138,20 +194,12 @@ def _answer(alert: int, step: Callable[[Connection, Actor, datetime], object]) -
     typer.echo("done")
 
 
-def _engine() -> Engine:
-    return make_engine(read_settings().database)
-
-
-def _actor() -> Actor:
-    return Actor(SELF_SYSTEM, f"operator:{getpass.getuser()}", "command line")
-
-
 def _note(
     connection: Connection, action: str, alert: str, data: dict[str, Any] | None, patient: int | None = None
 ) -> None:
     entry = audit.Entry(
         action=action,
-        by=_actor(),
+        by=at_terminal(),
         object_kind="alert",
         object_id=alert,
         at=db_now(connection),

@@ -1,0 +1,137 @@
+"""The printable list of open alerts, for when the pages are down: who must hear of what, worst first.
+
+It holds patients' names and values: the file is its owner's alone, and printing is in the audit trail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection, Row, select
+
+from alerts import timers
+from alerts.people import POOL_SYSTEM
+from alerts.policy import deadline
+from alerts.states import ASKING, OPEN
+from alerts.tables import ALERT, POOL, RECIPIENT
+from rules.findings import Severity
+from worker.tables import PATIENT
+
+OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One open alert as it is printed."""
+
+    alert: int
+    severity: str
+    state: str
+    headline: str
+    values: tuple[str, ...]
+    patient: str
+    born: str
+    recipient: str
+    phone: str
+    raised_at: datetime
+    answer_by: datetime | None
+    call: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still asks for an answer."""
+        return self.state in ASKING
+
+
+def open_alerts(connection: Connection, now: datetime) -> list[Entry]:
+    """Every open alert, what waits for an answer first, then by severity and by deadline."""
+    rows = connection.execute(select(ALERT).where(ALERT.c.state.in_(OPEN))).all()
+    patients = {row.id: row for row in connection.execute(select(PATIENT).where(_ids(PATIENT, rows)))}
+    people = {(r.system, r.ident): r for r in connection.execute(select(RECIPIENT))}
+    pools = {r.ident: r.name for r in connection.execute(select(POOL))}
+    entries = [_entry(connection, row, patients.get(row.patient_id), people, pools) for row in rows]
+    return sorted(
+        entries, key=lambda e: (not e.waits, Severity(e.severity).rank, e.answer_by or now, e.alert)
+    )
+
+
+def as_text(entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+    """Plain text, one block for each alert."""
+    return _rendered("downtime.txt", entries, now, zone)
+
+
+def as_page(entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+    """One HTML page that needs nothing else."""
+    return _rendered("downtime.html", entries, now, zone)
+
+
+def write_private(path: Path, text: str) -> None:
+    """A new file with these words, its owner's alone from the first byte; an old one is replaced."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _ids(table: Any, rows: Iterable[Row[Any]]) -> Any:
+    return table.c.id.in_({row.patient_id for row in rows})
+
+
+def _entry(
+    connection: Connection,
+    row: Row[Any],
+    patient: Row[Any] | None,
+    people: dict[tuple[str, str], Row[Any]],
+    pools: dict[str, str],
+) -> Entry:
+    severity = Severity(row.severity)
+    person = people.get((row.recipient_system, row.recipient_ident))
+    name = person.name if person else ""
+    if row.recipient_system == POOL_SYSTEM:
+        name = pools.get(row.recipient_ident) or f"pool {row.recipient_ident}"
+    who = f"{patient.name or ''} {patient.system}|{patient.ident}".strip() if patient else "unknown patient"
+    return Entry(
+        alert=row.id,
+        severity=row.severity,
+        state=row.state,
+        headline=row.headline,
+        values=tuple(_value(e) for e in row.evidence if "analyte" in e),
+        patient=who,
+        born=patient.birth_date.isoformat() if patient and patient.birth_date else "",
+        recipient=name or f"{row.recipient_system}|{row.recipient_ident}",
+        phone=(person.phone or "") if person else "",
+        raised_at=row.raised_at,
+        answer_by=deadline(timers.policy(connection, row.policy_id), severity, row.raised_at),
+        call=row.call_list_since is not None,
+    )
+
+
+def _value(evidence: dict[str, Any]) -> str:
+    sign = "" if evidence["comparator"] == "=" else evidence["comparator"]
+    day = evidence["effective_at"][:10]
+    return f"{evidence['analyte']} {sign}{evidence['value']} {evidence['unit']} ({day})"
+
+
+def _rendered(name: str, entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+    environment = Environment(
+        loader=PackageLoader("worker.web"),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["at"] = lambda moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+    return environment.get_template(name).render(entries=entries, now=now)
