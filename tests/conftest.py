@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.services.chromium",
     "tests.services.ferrule",
     "tests.services.smtp",
+    "tests.services.certificates",
     "tests.services.cql",
 ]
 

@@ -81,6 +81,7 @@ KINDS = {
             lambda: on_path("chromium", "chromium-browser"),
             "chromium",
         ),
+        Kind("openssl", "certificates", lambda: on_path("openssl"), "openssl"),
         Kind("npm", "the rules as CQL, by CQL's reference engine", _npm, "npm"),
     )
 }

@@ -23,7 +23,6 @@ class Entry(StrEnum):
     ACCEPTED = "accepted"
     TOO_MANY = "too-many"
     TOO_MANY_OF_PEER = "too-many-of-peer"
-    TLS_FAILED = "tls-failed"
     UNKNOWN_CERTIFICATE = "unknown-certificate"
 
 
