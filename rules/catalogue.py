@@ -5,18 +5,20 @@ Generated, as HTML and as Markdown; the same data in two templates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from rules import nodes
+from rules.analytes import CATALOGUE
 from rules.building import leaves, selections_of
 from rules.concept_rows import concept_codes, concepts_used
 from rules.load import reached
-from rules.rule import Rule
+from rules.rule import DefinitionCase, Rule
 from rules.ruleset import Citation, Ruleset
-from rules.words import concept_words, leaf_words
+from rules.words import analyte_words, concept_words, leaf_words
 
 FORMATS = {"html": "catalogue.html.j2", "md": "catalogue.md.j2"}
 
@@ -40,8 +42,14 @@ class LimitLine:
 
 
 def condition_lines(condition: nodes.Condition, ruleset: Ruleset, depth: int = 0) -> Iterator[Line]:
-    """The condition as lines; a definition is named, not opened (the page has it once)."""
+    """The condition as lines; a definition is named, not opened (the page has it once).
+
+    Where only one thing is joined, it stands alone.
+    """
     match condition:
+        case nodes.All(parts=(one,)) | nodes.Any(parts=(one,)):
+            yield from condition_lines(one, ruleset, depth)
+            return
         case nodes.All(parts=parts):
             word = "all of"
         case nodes.Any(parts=parts):
@@ -96,10 +104,23 @@ def render(ruleset: Ruleset, format: str) -> str:
         limits=lambda rule: limit_lines(rule, ruleset),
         concepts=concepts_used(ruleset),
         codes=concept_codes,
-        expected=concept_words,
+        expected=_expected_words,
+        definition_cases=_by_definition(ruleset),
         sources=lambda names: _cited(names, ruleset),
         case_count=sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases),
     )
+
+
+def _expected_words(name: str) -> str:
+    """What a rule waits for: an analyte or a concept, as people call it."""
+    return analyte_words(name) if name in CATALOGUE else concept_words(name)
+
+
+def _by_definition(ruleset: Ruleset) -> Mapping[str, list[DefinitionCase]]:
+    found: dict[str, list[DefinitionCase]] = defaultdict(list)
+    for case in ruleset.definition_cases:
+        found[case.definition].append(case)
+    return found
 
 
 def _by_topic(ruleset: Ruleset) -> dict[str, list[Rule]]:

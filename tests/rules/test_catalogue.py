@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +37,28 @@ def test_every_limit_that_can_decide_a_rule_is_listed_with_it() -> None:
     page = render(RULESET, "md")
     section = page.split("### hemoglobin-critical\n")[1].split("\n### ")[0]
     assert "`hemoglobin (also preliminary) < 70 g/L within 90 d`" in section
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_everything_a_rule_can_say_or_ask_for_is_there_to_be_signed(format: str) -> None:
+    page = unescape(render(RULESET, format))
+    for rule in RULESET.rules.values():
+        for case in (*rule.headlines, *rule.texts, *rule.actions):
+            assert case.value in page
+        assert f"quiet for {rule.rearm_days} d" in page
+    assert RULESET.fingerprint in page or format == "md"
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_what_a_site_has_changed_stands_first_with_who_signed_it(format: str, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "site: North\nsigned_by: Dr. Made Up\nsigned_on: 2026-11-01\nstatuses: {folate-low: silent}\n"
+        "changes:\n  - {in: iron_definite, from: ferritin < 30 ug/L within 90 d,\n"
+        "     to: ferritin < 25 ug/L within 90 d, because: our own reference study}\n"
+    )
+    page = unescape(render(load_ruleset(site=site), format))
+    head = page.split("B12")[0]
+    for said in ("Changed at this site", "ferritin < 25 ug/L within 90 d", "Dr. Made Up", "status: silent"):
+        assert said in head
+    assert "Changed at this site" not in render(RULESET, format)
