@@ -19,6 +19,7 @@ from rules.truth import Truth
 from worker import faultpoints, metrics
 from worker.arrivals import arrivals
 from worker.claiming import Claimed, finish
+from worker.code_gaps import note_gaps
 from worker.composition import Deps
 from worker.database import db_now, writing
 from worker.keeping import keep
@@ -131,6 +132,7 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             received_at=one.newest_message.received_at,
             arrivals=arrivals(deps.ruleset, one.fresh),
         )
+    note_gaps(connection, (said for group, _ in sure for read in group.reads for said in read.said), now)
     for group, _ in sure:
         for read in group.reads:
             for part in read.parts:

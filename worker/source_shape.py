@@ -82,3 +82,7 @@ class MappingFileShape(_Shape):
     )
     units: dict[str, Words] = Field(default={}, description="Its own spellings: as sent → UCUM.")
     codes: list[CodeShape]
+
+
+SCHEMAS: dict[str, type[BaseModel]] = {"sources": SourcesFileShape, "mapping": MappingFileShape}
+"""The kinds of file, by the name of their schema."""
