@@ -22,6 +22,8 @@ from worker.intake.fhir import UNNAMED, subject_of
 from worker.intake.fhir_issues import Issue
 from worker.intake.fhir_scope import Part
 
+STALE = "If-Match: the resource has another version; nothing was changed"
+
 _WEAK_TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
@@ -143,9 +145,7 @@ def _met(connection: Connection, source: str, wish: Wish) -> Kept | None:
     if wish.if_match is not None:
         have = version_of(connection, source, part.type, wish.id)
         if have != wish.if_match:
-            raise PreconditionFailed(
-                part.root, "If-Match: the resource has another version; nothing was changed"
-            )
+            raise PreconditionFailed(part.root, STALE)
     asked = wish.unless or wish.instead_of
     if asked is None:
         return None
@@ -165,7 +165,7 @@ def _says_something(part: Part) -> bool:
 
 
 def search_of(text: str, place: str) -> Search:
-    """The search of an If-None-Exist or a conditional PUT; raises `BadCondition` for any but an identifier."""
+    """The search of an If-None-Exist or a conditional PUT; raises `BadCondition`."""
     name, equals, value = unquote(text.strip().removeprefix("?")).partition("=")
     system, bar, plain = value.rpartition("|")
     if name != "identifier" or not equals or "&" in text or not plain.strip():

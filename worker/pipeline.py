@@ -21,6 +21,7 @@ from worker.committing import Group, messages_ours
 from worker.composition import Deps
 from worker.counting import count_read
 from worker.database import db_now, is_passing, writing
+from worker.fhir_memory import remembered
 from worker.judging import groups_of, judge_groups
 from worker.logs import logger
 from worker.quarantine import note, set_aside
@@ -88,7 +89,8 @@ def _judge_claimed(deps: Deps, claimed: Sequence[Claimed]) -> Turn:
 def _read(deps: Deps, message: Claimed) -> Read | None:
     """The message read; None when reading it failed by a fault of ours, and it was given back for later."""
     try:
-        return read(message, deps.settings, deps.sources().dialect(message.source))
+        dialect = deps.sources().dialect(message.source)
+        return read(message, deps.settings, dialect, remembered(deps.engine, message.source))
     except Exception as error:
         log.error("reading failed", message=message.id, attempt=message.attempts, error=error)
         _give_back(deps, [message], blameless=False)

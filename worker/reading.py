@@ -15,6 +15,7 @@ from worker.claiming import Claimed
 from worker.intake.decode import decode_parts
 from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
+from worker.intake.fhir_scope import Known, nothing_known
 from worker.intake.normalize import Facts, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
 from worker.quarantine import Aside
@@ -50,15 +51,17 @@ class Read:
         return frozenset((said.patient.system, said.patient.id) for said in self.said)
 
 
-def read(message: Claimed, settings: Settings, dialect: Dialect = PLAIN) -> Read:
-    """Decode one message of a sender who writes so.
+def read(
+    message: Claimed, settings: Settings, dialect: Dialect = PLAIN, known: Known = nothing_known
+) -> Read:
+    """Decode one message of a sender who writes so; `known` is what its references lead to (FHIR).
 
     Never raises for what a sender may send; what it raises is a fault of ours.
     """
     if POISON in message.raw:
         faultpoints.reach("poison")
     try:
-        decoded = decode_parts(message.format, message.raw)
+        decoded = decode_parts(message.format, message.raw, source=message.source, known=known)
     except Unreadable as why:
         return Read(message, whole=_aside(why))
     if not decoded.events and decoded.refused:

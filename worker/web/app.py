@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from alerts.states import NotAllowed
 from alerts.steps import Conflict
 from worker.composition import Deps
-from worker.web import api, events, health, inbox, login, metrics_page, stream
+from worker.web import api, events, fhir, fhir_answers, health, inbox, login, metrics_page, stream
 from worker.web.deps import is_https
 from worker.web.faults import SaidPlainly
 from worker.web.headers import SafeHeaders
@@ -32,7 +32,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, api, stream, inbox):
+    for module in (health, metrics_page, events, fhir, api, stream, inbox):
         app.include_router(module.router)
     if deps.settings.local_accounts:
         app.include_router(login.router)
@@ -54,11 +54,14 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(BadToken, _bad_token)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(Conflict, _conflict)
+    app.add_exception_handler(fhir_answers.FhirRefusal, fhir_answers.refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
+    if fhir_answers.is_fhir(request):
+        return fhir_answers.said(401, "not signed in", {"WWW-Authenticate": "Bearer"})
     if "hx-request" in request.headers:
         # A page that stood open asks for what is new: it must not go on showing patients.
         return Response(status_code=401, headers={"HX-Refresh": "true"})
@@ -73,6 +76,8 @@ def _not_signed_in(request: Request, _: Exception) -> Response:
 
 
 def _wrong_role(request: Request, _: Exception) -> Response:
+    if fhir_answers.is_fhir(request):
+        return fhir_answers.said(403, "not for this role")
     if wants_page(request):
         return said(
             request,
@@ -107,6 +112,8 @@ def _conflict(_: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if fhir_answers.is_fhir(request):
+        return fhir_answers.said(error.status_code, str(error.detail), error.headers)
     if wants_page(request):
         lines = (
             ["There is no such page, or the alert is not addressed to you."]

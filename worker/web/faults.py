@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from worker.web.fhir_answers import is_fhir
+from worker.web.fhir_answers import said as fhir_said
 from worker.web.pages import said, wants_page
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,8 @@ class SaidPlainly:
 
 
 def _sorry(request: Request) -> Response:
+    if is_fhir(request):
+        return fhir_said(500, "internal error")
     if wants_page(request):
         lines = ("Nothing was changed.", "Try again; if it stays, tell operations the time.")
         return said(request, 500, "That was our fault", *lines)
