@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from alerts import directory, follow_up
+from alerts import directory, follow_up, timers
 from alerts.addressing import address
+from alerts.escalation import Timer
 from alerts.people import Actor, Address, ferrule
 from alerts.reconcile import ANSWERED
 from alerts.routing import Addressee, Why
@@ -119,6 +120,8 @@ def dismiss(
     data = {"comment": cleaned("comment", comment)}
     taken = _take(connection, alert_id, _Answer(Step.DISMISS, by, now, if_match, reason, data))
     follow_up.cancel(connection, alert_id, reason, now)
+    if reason == DismissReason.EXPLAINED_BY_SUPPLEMENT:
+        timers.at_once(connection, alert_id, Timer.EXPLAIN, now)
     return taken
 
 
@@ -204,6 +207,8 @@ def reopen(
     changes = {"closed_at": None, "superseded_by": None}
     taken = _take(connection, alert_id, _Answer(Step.REOPEN, by, now, if_match, "reopened", data, changes))
     follow_up.revive(connection, alert_id, now)
+    if row.reason == DismissReason.EXPLAINED_BY_SUPPLEMENT:
+        timers.at_once(connection, alert_id, Timer.UNEXPLAIN, now)
     return taken
 
 

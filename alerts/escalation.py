@@ -25,6 +25,8 @@ class Timer(StrEnum):
     LAPSE = "lapse"
     FOLLOW_UP = "follow-up"
     FOLLOW_UP_POOL = "follow-up-pool"
+    EXPLAIN = "explain"
+    UNEXPLAIN = "unexplain"
 
 
 LADDER = (Timer.REMIND, Timer.COVER, Timer.POOL, Timer.CALL)

@@ -131,7 +131,7 @@ class Router:
         if person is None:
             # Perhaps nobody signs in under this identifier: somebody else must see it too.
             return _once((Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN)))
-        if person.active and (person.push or not self.directory.push):
+        if person.active and (person.push or not self.directory.push or why is not Why.ORDERER):
             return _once((Addressee(address, why), *covers))
         if person.active:
             # The inbox shows it to them, but nothing can call them to it: the next in the ladder hears too.

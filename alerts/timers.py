@@ -86,6 +86,11 @@ def call_again(connection: Connection, alert_id: int, at: datetime) -> None:
     _start(connection, alert_id, found, at)
 
 
+def at_once(connection: Connection, alert_id: int, kind: Timer, at: datetime) -> None:
+    """Something the floor above does about an answer, as soon as the answer is committed."""
+    _start(connection, alert_id, [Planned(kind, at)], at)
+
+
 def watch(connection: Connection, alert_id: int, follow_ups: Iterable[Row[Any]], at: datetime) -> None:
     """A clock for each of these things that an alert expects."""
     of_alert = select(ALERT.c.policy_id).where(ALERT.c.id == alert_id)

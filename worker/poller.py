@@ -15,6 +15,7 @@ from alerts import answers, audit
 from worker.channels import push_channels
 from worker.composition import Deps
 from worker.database import writing
+from worker.explaining import explain_due
 from worker.logs import logger
 from worker.pipeline import judge_due
 from worker.telling import email_due, inbox_due, timers_due
@@ -56,6 +57,10 @@ def _timers(deps: Deps) -> bool:
     return timers_due(deps) > 0
 
 
+def _explain(deps: Deps) -> bool:
+    return explain_due(deps) > 0
+
+
 def _seal(deps: Deps) -> bool:
     with writing(deps.engine) as connection:
         audit.seal(connection)
@@ -73,6 +78,7 @@ DUTIES: Mapping[str, Duty] = {
     "mail": Duty(_mail, 1.0),
     "wake": Duty(_wake, 5.0),
     "timers": Duty(_timers, 1.0),
+    "explain": Duty(_explain, 1.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

@@ -78,7 +78,7 @@ def test_no_walk_leaves_the_table_or_ends_an_alert_without_a_step_that_ends_it(s
         if before in ENDED and state in OPEN:
             assert step is Step.REOPEN
         if state in UNANSWERED and before not in UNANSWERED:
-            assert step in (Step.WORSEN, Step.REASSIGN, Step.REOPEN)
+            assert step in (Step.WORSEN, Step.REASSIGN, Step.REOPEN, Step.LAPSE)
 
 
 def test_the_diagram_shows_every_state_and_every_step_that_changes_one() -> None:
