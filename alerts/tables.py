@@ -35,9 +35,10 @@ class AlertRow(SQLModel, table=True):
     """One episode of one rule for one patient, as it stands now; `alert_event` says how it came to this.
 
     `version` counts changes (the ETag). `policy_id` is the escalation policy that was in force when it was
-    raised (null: the built-in one); `call_list_since` is set while somebody must be called about it.
-    `as_of` is the moment of the judging that the evidence is from, `state` one of `alerts.states.State`,
-    `reason` that of the newest step. `rules_changed` flags an alert whose rule is another one now.
+    raised (null: the built-in one); `answer_by` is its deadline since it last asked; `call_list_since` is
+    set while somebody must be called about it. `as_of` is the moment of the judging that the evidence is
+    from, `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an
+    alert whose rule is another one now.
     """
 
     __tablename__ = "alert"
@@ -87,6 +88,7 @@ class AlertRow(SQLModel, table=True):
     rules_changed: bool = False
     policy_id: int | None = None
     call_list_since: datetime | None = None
+    answer_by: datetime | None = None
 
 
 class AlertEventRow(SQLModel, table=True):

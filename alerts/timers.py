@@ -25,7 +25,7 @@ from alerts.escalation import (
     overdue,
 )
 from alerts.leases import PENDING
-from alerts.policy import EscalationPolicy, policy_of
+from alerts.policy import EscalationPolicy, deadline, policy_of
 from alerts.states import Step
 from alerts.tables import ALERT, ESCALATION_POLICY, FOLLOW_UP, TIMER
 from rules.findings import Severity
@@ -57,6 +57,13 @@ def policy(connection: Connection, policy_id: int | None) -> EscalationPolicy:
     return policy_of(connection.execute(kept).scalar_one())
 
 
+def answer_by(
+    connection: Connection, policy_id: int | None, severity: Severity, at: datetime
+) -> datetime | None:
+    """By when an alert that asks since `at` wants its answer; None for low."""
+    return deadline(policy(connection, policy_id), severity, at)
+
+
 def after_step(
     connection: Connection, alert_id: int, step: Step, severity: Severity, policy_id: int | None, at: datetime
 ) -> None:
@@ -64,6 +71,8 @@ def after_step(
     if step in ASKS:
         if step is not Step.RAISE:
             cancel(connection, alert_id, OF_ANSWER, step, at)
+            by = {"answer_by": answer_by(connection, policy_id, severity, at)}
+            connection.execute(ALERT.update().where(ALERT.c.id == alert_id).values(**by))
         _start(connection, alert_id, ladder(policy(connection, policy_id), severity, at), at)
     elif step in STOPS:
         still_open = step in (Step.ACKNOWLEDGE, Step.SNOOZE)

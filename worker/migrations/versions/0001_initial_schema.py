@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("rules_changed", sa.Boolean(), nullable=False),
         sa.Column("policy_id", sa.Integer(), nullable=True),
         sa.Column("call_list_since", UTCDateTime(), nullable=True),
+        sa.Column("answer_by", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("patient_id", "rule", "episode", name="alert_episode"),
     )
