@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rules.rule_files import write_rule
 from tests.worker.made_up import deps_on, event, inbound, result
 from worker import cli
 from worker.accepting import Inbound, accept
@@ -181,3 +182,23 @@ def test_the_command_needs_no_broker_to_say_what_it_is() -> None:
     )
     assert done.returncode == 0
     assert "ferrule up" in done.stdout
+
+
+def test_cases_in_brief_are_one_line_for_each_rule_and_definition(ferrule: Ferrule, tmp_path: Path) -> None:
+    code, out, _ = ferrule("rules", "test", "--brief", "--rules", str(write_rule(tmp_path / "r")))
+    assert code == 0
+    assert "holds     2 of 2    made-up-rule\n" in out
+    code, out, _ = ferrule(
+        "rules", "test", "--brief", "--rules", str(write_rule(tmp_path / "r", "b12 < 5 pg/mL"))
+    )
+    assert code == 1
+    assert "fails     1 of 2    made-up-rule\n" in out
+
+
+def test_concepts_are_listed_with_codes_and_users(ferrule: Ferrule) -> None:
+    code, out, _ = ferrule("rules", "concepts", "--json")
+    rows = {row["concept"]: row for row in json.loads(out)}
+    assert code == 0
+    assert "icd10: K90.0" in rows["celiac"]["codes"]
+    assert "ttg-iga-positive-with-deficiency" in rows["celiac"]["rules"]
+    assert "\nceliac" in ferrule("rules", "concepts")[1]

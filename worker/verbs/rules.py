@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -168,10 +170,15 @@ def lint_rules(
 
 
 @app.command("test")
-def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = None) -> None:
+def try_cases(
+    as_json: AsJson = False,
+    brief: Annotated[bool, typer.Option("--brief", help="One line for each rule or definition.")] = False,
+    rules: RulesDir = None,
+    site: SiteFile = None,
+) -> None:
     """Run every rule's cases; exit 1 if one came out otherwise.
 
-    Example: ferrule rules test
+    Example: ferrule rules test --brief
     """
     ruleset = _loaded(rules, site)
     total = case_count(ruleset)
@@ -183,6 +190,9 @@ def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = 
     failures = [f for f in found if not f.moved]
     if as_json:
         typer.echo(json.dumps([_case_json(f) for f in failures], ensure_ascii=False, indent=1))
+    elif brief:
+        for line in _brief(ruleset, failures):
+            typer.echo(line)
     else:
         for failure in failures:
             _print_failure(failure)
@@ -193,6 +203,17 @@ def try_cases(as_json: AsJson = False, rules: RulesDir = None, site: SiteFile = 
             typer.echo(f"{len(moved)} cases of the library come out otherwise by the site's changes")
         typer.echo(f"{total - len(found)} of {total} cases of {len(ruleset.rules)} rules hold")
     raise typer.Exit(NO if failures else 0)
+
+
+def _brief(ruleset: Ruleset, failures: list[CaseFailure]) -> Iterator[str]:
+    """How many cases each rule and definition has, and how many of them fail."""
+    cases = Counter(case.definition for case in ruleset.definition_cases)
+    cases.update(own.rule for own in ruleset.site_cases)
+    cases.update({rule.id: len(rule.cases) for rule in ruleset.rules.values()})
+    failed = Counter(failure.rule for failure in failures)
+    for name in sorted(cases):
+        said = "fails" if failed[name] else "holds"
+        yield f"{said}  {cases[name] - failed[name]:>4} of {cases[name]:<4} {name}"
 
 
 def _case_json(failure: CaseFailure) -> dict[str, str]:
