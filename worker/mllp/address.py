@@ -22,6 +22,11 @@ class Address:
         host, _, port = listen.rpartition(":")
         return cls(host.strip("[]"), int(port))
 
+    def bound(self) -> socket.socket:
+        """A listening socket there. Raises OSError."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        return socket.create_server((self.host, self.port), family=family)
+
     def answers(self, within_seconds: float = 2.0) -> bool:
         """Whether somebody lets us in."""
         try:

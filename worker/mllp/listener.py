@@ -20,6 +20,8 @@ log = logger("worker.mllp")
 HANDSHAKE_SECONDS = 10.0
 GRACE_SECONDS = 15.0
 BACKLOG = 1024
+ACCEPTS_AT_ONCE = 16
+"""Connections let in before anybody else has a turn; asyncio takes as many as its backlog is long."""
 
 
 class Listener:
@@ -41,15 +43,15 @@ class Listener:
     async def start(self, address: Address, tls: ssl.SSLContext | None) -> None:
         """Listen. Raises OSError when the address cannot be had."""
         self._committing = asyncio.create_task(self._commits.run())
+        listening = address.bound()
         self._server = await asyncio.start_server(
             self._enter,
-            address.host,
-            address.port,
+            sock=listening,
             ssl=tls,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
-            backlog=BACKLOG,
-            reuse_address=True,
+            backlog=ACCEPTS_AT_ONCE,
         )
+        listening.listen(BACKLOG)
         log.info("listening for HL7", address=f"{address.host}:{self.port}", state="TLS" if tls else "plain")
 
     async def stop(self) -> None:
