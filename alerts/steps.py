@@ -99,6 +99,7 @@ def start(connection: Connection, row: Mapping[str, Any], cause: Cause) -> Taken
     values = {
         **row,
         "policy_id": policy_id,
+        "answer_by": timers.answer_by(connection, policy_id, Severity(row["severity"]), cause.at),
         "state": state,
         "reason": cause.reason,
         "raised_at": cause.at,

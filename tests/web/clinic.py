@@ -11,12 +11,12 @@ from functools import cache
 from sqlalchemy import Connection, Engine, insert
 
 from alerts import directory, follow_up
+from alerts.addressing import address
 from alerts.people import Address, ferrule
 from alerts.routing import Addressee, Covering, Why
 from alerts.snapshot import evidence_documents, follow_up_documents, tree_document
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, Taken, start, take
-from alerts.addressing import address
 from rules.findings import AbsentEvidence, Evidence, FollowUp, ResultEvidence, Severity, TreeNode
 from rules.truth import Truth
 from rules.units import unit_of

@@ -84,7 +84,7 @@ def test_after_an_acknowledgement_the_page_says_what_happens_next(
 
     assert "You have it: acknowledged " in page
     assert "Vitamin B12 and ferritin are expected by " in page
-    assert "Ferrule does not remind you if one of them does not arrive" in page
+    assert "You will hear from us only if one of them does not arrive" in page
     assert "Acknowledged by Dr. Ada Example" in page
     assert f"/inbox/{alert}/acknowledge" not in page, "what cannot be done again is not offered"
 

@@ -5,9 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rules.findings import Severity
 from worker.web import words
-from worker.web.deadlines import answer_by
 from worker.web.evidence import absent_in, value_text
 from worker.web.sparkline import sparkline
 
@@ -81,19 +79,6 @@ def test_a_value_keeps_its_digits_sign_and_unit(comparator: str, value: str, uni
 )
 def test_a_name_fits_into_a_sentence(name: str, said: str) -> None:
     assert words.in_sentence(name) == said
-
-
-@pytest.mark.parametrize(
-    ("severity", "due"),
-    [
-        (Severity.CRITICAL, "2026-03-06T10:00:00+00:00"),
-        (Severity.HIGH, "2026-03-09T16:00:00+00:00"),
-        (Severity.MODERATE, "2026-03-13T09:00:00+00:00"),
-        (Severity.LOW, None),
-    ],
-)
-def test_high_waits_to_the_end_of_the_next_working_day(severity: Severity, due: str | None) -> None:
-    assert answer_by(severity, NOW, OSLO) == (due and datetime.fromisoformat(due))
 
 
 def test_a_trend_of_one_value_is_no_line() -> None:

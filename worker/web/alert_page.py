@@ -19,7 +19,6 @@ from worker import records
 from worker.records import Stored
 from worker.web import words
 from worker.web.chart import Chart, chart
-from worker.web.deadlines import answer_by
 from worker.web.evidence import Shown, absent_in, concept_words, on_record_in, results_in
 from worker.web.explanation import Branch, branch
 from worker.web.limits import Held, limits_by_result
@@ -144,7 +143,7 @@ def _told(row: Row[Any], severity: Severity, now: datetime, zone: ZoneInfo) -> s
         if row.told_at
         else f"raised {words.clock_time(row.raised_at, now, zone)}"
     )
-    due = answer_by(severity, row.raised_at, zone) if row.state in (State.RAISED, State.TOLD) else None
+    due = row.answer_by if row.state in (State.RAISED, State.TOLD) else None
     if due is None:
         return said
     return (

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from alerts import answers
 from alerts.answers import Invalid
 from alerts.people import Actor, Address
-from worker import clock, metrics
-from worker.database import writing
+from worker import metrics
+from worker.database import db_now, writing
 from worker.web import trail
 from worker.web.bodies import (
     SNOOZE_AT_MOST,
@@ -61,8 +61,8 @@ def give(
     Raises HTTPException 404, RequestValidationError (422, with the field), `alerts.states.NotAllowed` or
     `alerts.steps.Conflict` (it is not what was seen).
     """
-    now = clock.now()
     with writing(have.engine) as connection:
+        now = db_now(connection)
         row = visible_alert(connection, scope_of(connection, reader, now), alert)
         if row is not None:
             seen = Seen(alert, trail.actor(request, reader), {"now": now, "if_match": if_match})
@@ -82,8 +82,8 @@ def _take(connection: Connection, seen: Seen, answer: Answer, *, push: Sequence[
 def _step(connection: Connection, seen: Seen, answer: Answer, push: Sequence[str]) -> None:
     alert, by, at = seen.alert, seen.by, seen.at
     match answer:
-        case Acknowledge(comment=comment):
-            answers.acknowledge(connection, alert, by, comment=comment, **at)
+        case Acknowledge(comment=comment, follow_ups=follow_ups):
+            answers.acknowledge(connection, alert, by, comment=comment, follow_ups=follow_ups, **at)
         case Dismiss(reason=reason, comment=comment):
             answers.dismiss(connection, alert, by, reason=reason, comment=comment, **at)
         case Snooze(until=until, reason=reason):

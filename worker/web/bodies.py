@@ -23,9 +23,10 @@ class _Body(BaseModel):
 
 
 class Acknowledge(_Body):
-    """Seen and taken on."""
+    """Seen and taken on. `follow_ups` names what is agreed on of what is expected; left out: all of it."""
 
     comment: Comment | None = None
+    follow_ups: list[Ident] | None = None
 
 
 class Dismiss(_Body):

@@ -16,12 +16,10 @@ from sqlalchemy import Connection, Row, func, select
 
 from alerts.states import State
 from alerts.tables import ALERT, ALERT_EVENT
-from rules.findings import Severity
 from rules.history import View
 from worker import records
 from worker.records import Stored
 from worker.web import words
-from worker.web.deadlines import answer_by
 from worker.web.evidence import Shown, results_in
 from worker.web.people import PatientWords, patient_words
 from worker.web.scope import Scope
@@ -147,8 +145,7 @@ def _counts(connection: Connection, scope: Scope, now: datetime, mine: bool) -> 
 
 
 def _row(row: Row[Any], tab: Tab, stored: Stored | None, now: datetime, zone: ZoneInfo) -> ListRow:
-    severity = Severity(row.severity)
-    due = answer_by(severity, row.raised_at, zone) if tab is Tab.ANSWER else None
+    due = row.answer_by if tab is Tab.ANSWER else None
     return ListRow(
         id=row.id,
         patient_id=row.patient_id,

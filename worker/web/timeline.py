@@ -32,6 +32,11 @@ DID: dict[str, str] = {
     Step.REOPEN: "Opened again",
     Step.CLOSE: "Closed",
     Step.WITHDRAW: "Withdrawn",
+    Step.REMIND: "Reminded: nobody had answered",
+    Step.ESCALATE: "Nobody had answered: told",
+    Step.CALL: "Called",
+    Step.LAPSE: "Asks for an answer again",
+    Step.OVERDUE: "What was expected had not come",
 }
 
 WHY: dict[str, str] = {
@@ -40,6 +45,12 @@ WHY: dict[str, str] = {
     "superseded-by": "a stronger finding covers it",
     "expired-by-policy": "nobody answered in the time the site allows",
     "fact-corrected": "a result it rested on was corrected or taken back",
+    "cover-gap": "nobody covers the owner",
+    "call-list": "it is on the call list",
+    "read-back": "and they read it back",
+    "called": "and they did not read it back",
+    "acknowledgement-lapsed": "nothing came of the acknowledgement",
+    "follow-up-overdue": "it is overdue",
 }
 
 
@@ -74,7 +85,7 @@ def names_of(connection: Connection, addresses: set[Address]) -> dict[Address, s
 def timeline(connection: Connection, steps: list[Row[Any]], zone: ZoneInfo) -> tuple[HistoryLine, ...]:
     """The steps in words, oldest first."""
     actors = {Address(step.actor_system, step.actor_ident) for step in steps}
-    named = {to for step in steps if (to := _to(step.data)) is not None}
+    named = {to for step in steps for to in _to(step.data)}
     names = names_of(connection, actors | named)
     return tuple(_line(step, names, zone) for step in steps)
 
@@ -82,14 +93,15 @@ def timeline(connection: Connection, steps: list[Row[Any]], zone: ZoneInfo) -> t
 def _line(step: Row[Any], names: Mapping[Address, str], zone: ZoneInfo) -> HistoryLine:
     actor, to = Address(step.actor_system, step.actor_ident), _to(step.data)
     what = DID.get(step.step, step.step)
-    if to is not None:
-        what += f" to {names.get(to, to.id)}"
+    if to:
+        what += f" to {words.joined([names.get(one, one.id) for one in to])}"
     if actor.system != SELF_SYSTEM:
         what += f" by {names.get(actor, actor.id)}"
     why = [WHY.get(step.reason, ""), str(step.data.get("comment") or "")]
     return HistoryLine(words.stamp(step.at, zone), what, " · ".join(part for part in why if part))
 
 
-def _to(data: Mapping[str, Any]) -> Address | None:
+def _to(data: Mapping[str, Any]) -> tuple[Address, ...]:
     to = data.get("to")
-    return Address(to["system"], to["id"]) if isinstance(to, dict) else None
+    named = to if isinstance(to, list) else [to]
+    return tuple(Address(one["system"], one["id"]) for one in named if isinstance(one, dict))

@@ -71,12 +71,8 @@ def _awaited(expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo
     lines = [
         _line(list(dict.fromkeys(names)), words.day(due, now, zone)) for due, names in sorted(by_day.items())
     ]
-    missing = "one of them" if len(expected) > 1 else "it"
-    # No clock watches these dates yet: the page must not promise a reminder that nobody sends.
-    return (
-        *lines,
-        f"Ferrule does not remind you if {missing} does not arrive; please keep the date.",
-    )
+    one = "one of them" if len(expected) > 1 else "it"
+    return (*lines, f"You will hear from us only if {one} does not arrive.")
 
 
 def _line(names: list[str], day: str) -> str:
