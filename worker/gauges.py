@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.follow_up import Expectation
-from alerts.people import UNADDRESSED
-from alerts.states import OPEN, UNANSWERED
-from alerts.tables import ALERT, DELIVERY, FOLLOW_UP
+from alerts.states import ASKING, OPEN, UNANSWERED
+from alerts.tables import ALERT, DELIVERY, FOLLOW_UP, TIMER
+from alerts.unaddressed import reaches_nobody
 from rules.findings import Severity
 from worker.database import db_now, reading
 from worker.tables import EVALUATION, MESSAGE, SOURCE_SEEN
@@ -37,6 +37,10 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "source_last_message_timestamp_seconds": ("When a source last sent.", ("source",)),
     "follow_ups_overdue": ("Expected results that have not come in time.", ()),
     "unaddressed_alerts": ("Open alerts that reach nobody.", ()),
+    "unaddressed_oldest_seconds": ("Age of the oldest open alert that reaches nobody.", ()),
+    "call_list_alerts": ("Alerts somebody must be called about.", ("severity",)),
+    "call_list_oldest_seconds": ("How long the oldest of them has been on the call list.", ()),
+    "timers_late_seconds": ("How late the timer is that should have been done first.", ()),
     "ruleset_info": ("The rules that judged last.", ("fingerprint", "version")),
     "build_info": ("The running version.", ("version",)),
     "database_up": ("Whether the database answered this scrape.", ()),
@@ -71,6 +75,7 @@ class DatabaseGauges(Collector):
         now = db_now(connection)
         _inbound(connection, families, now)
         _alerts(connection, families, now)
+        _waiting(connection, families, now)
         _outbox(connection, families, now)
         _follow_ups(connection, families, now)
         _rules(connection, families)
@@ -132,9 +137,29 @@ def _alerts(connection: Connection, families: Families, now: datetime) -> None:
     for severity in Severity:
         age = _age(oldest.get(severity.value), now)
         families["alert_unanswered_oldest_seconds"].add_metric([severity.value], age)
-    to_nobody = (ALERT.c.recipient_system == UNADDRESSED.system) & (ALERT.c.recipient_ident == UNADDRESSED.id)
-    unaddressed = select(func.count()).where(is_open, to_nobody)
-    families["unaddressed_alerts"].add_metric([], connection.execute(unaddressed).scalar_one())
+    unaddressed = select(func.count(), func.min(ALERT.c.raised_at)).where(reaches_nobody())
+    lost, oldest_lost = connection.execute(unaddressed).one()
+    families["unaddressed_alerts"].add_metric([], lost)
+    families["unaddressed_oldest_seconds"].add_metric([], _age(oldest_lost, now))
+
+
+def _waiting(connection: Connection, families: Families, now: datetime) -> None:
+    """What people must do by telephone, and whether the timers that lead there are kept."""
+    listed = ALERT.c.call_list_since.is_not(None) & ALERT.c.state.in_(ASKING)
+    since = func.min(ALERT.c.call_list_since)
+    rows = connection.execute(
+        select(ALERT.c.severity, func.count().label("alerts"), since.label("since"))
+        .where(listed)
+        .group_by(ALERT.c.severity)
+    ).all()
+    by_severity = {row.severity: row for row in rows}
+    for severity in Severity:
+        row = by_severity.get(severity.value)
+        families["call_list_alerts"].add_metric([severity.value], row.alerts if row else 0)
+    oldest = min((row.since for row in rows), default=None)
+    families["call_list_oldest_seconds"].add_metric([], _age(oldest, now))
+    first = select(func.min(TIMER.c.planned_at)).where(TIMER.c.state == "pending")
+    families["timers_late_seconds"].add_metric([], _age(connection.execute(first).scalar(), now))
 
 
 def _outbox(connection: Connection, families: Families, now: datetime) -> None:
