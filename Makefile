@@ -45,6 +45,7 @@ check: $(VENV)/.ready-for-tests ## format, lint, types, import contracts, rules,
 
 .PHONY: bench
 bench: $(VENV)/.ready-for-tests ## every figure beside its yardstick, measured in the same run
+	@$(BIN)/ferrule bench intake $(ARGS)
 	@$(BIN)/ferrule bench pipeline $(ARGS)
 	@$(BIN)/ferrule bench rules $(ARGS)
 

@@ -83,3 +83,12 @@ def test_bench_pipeline_judges_what_it_counts_and_leaves_nothing_behind(tmp_path
     check_shape(figures, "pipeline")
     assert "sqlite" in printed
     assert not (tmp_path / "data").exists()
+
+
+def test_bench_intake_sends_real_messages_and_gives_the_waits_beside_the_rate(tmp_path):
+    sizes = ("--messages", "40", "--connections", "4", "--rows", "20")
+    figures, said = bench(tmp_path, "intake", "--runs", "1", *sizes)
+    check_shape(figures, "intake")
+    assert (figures["figure"]["unit"], figures["yardstick"]["unit"]) == ("messages/s", "commits/s")
+    assert "p99" in figures["about"]["answer"]
+    assert "p99" in said

@@ -19,6 +19,25 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 
 
 @app.command()
+def intake(
+    runs: Runs = 5,
+    messages: Annotated[int, typer.Option("--messages", min=1, help="Messages sent in one run.")] = 2000,
+    connections: Annotated[int, typer.Option("--connections", min=1, help="Senders at once.")] = 16,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Single commits in one run.")] = 500,
+    json: JsonFile = None,
+) -> None:
+    """HL7 over MLLP, stored and acknowledged, beside single-row durable commits.
+
+    With FERRULE_DATABASE_URL on that server, in a database made for the run; else on SQLite.
+
+    Example: ferrule bench intake --runs 5 --json intake.json
+    """
+    from worker.bench.intake import Sizes, measure
+
+    _tell(measure(read_settings(), runs, Sizes(messages, connections, rows)), json)
+
+
+@app.command()
 def pipeline(
     runs: Runs = 5,
     messages: Annotated[int, typer.Option("--messages", min=1, help="Messages judged in one run.")] = 400,
