@@ -17,12 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rules.analytes import CATALOGUE, analyte_by_loinc, dimensions_of, loinc_check_digit_ok
 from rules.facts import Result, Unusable
-from rules.names import proposed, something_else
+from rules.names import contradiction, proposed, something_else
 from rules.nearest import nearest
 from rules.reading import number
 from rules.units import UNITS, unit_of
 from worker.database import is_sqlite
-from worker.intake.dialect import Dialect
+from worker.intake.dialect import Dialect, LocalCode, plain_label
 from worker.intake.result_facts import Sent
 from worker.sources import Sources
 from worker.statements import Said
@@ -137,10 +137,20 @@ def _state(row: RowMapping, dialect: Dialect) -> str | None:
     """What the mapping in force says of a gap: mapped, ignored, or nothing."""
     local = dialect.meaning(row["system"], row["code"], row["name"])
     if row["problem"] == Unusable.CODE_UNKNOWN.value:
-        return None if local is None else "ignored" if local.ignored else "mapped"
+        if local is None:
+            return None
+        return "ignored" if local.ignored or _contradicted(row, local) else "mapped"
     if row["problem"] == Unusable.UNIT_MISSING.value:
         return "mapped" if local and local.unit else None
     return "mapped" if unit_of(dialect.units.get(row["unit"], row["unit"])) else None
+
+
+def _contradicted(row: RowMapping, local: LocalCode) -> bool:
+    """Whether the name is another analyte's than the mapped code: that waits in quarantine."""
+    known = analyte_by_loinc(local.loinc) if local.loinc else None
+    analyte = known[0].name if known else local.analyte
+    listed = plain_label(row["name"]) in local.labels
+    return bool(analyte and not listed and contradiction(row["name"], analyte))
 
 
 def _looks_like_ours(row: RowMapping) -> bool:

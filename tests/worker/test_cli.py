@@ -97,14 +97,20 @@ def test_quarantine_lists_shows_releases_and_discards(ferrule: Ferrule, sqlite_u
     code, out, _ = ferrule("quarantine", "list", "--json")
     item = json.loads(out)
     assert (code, item["reason"], item["remedy"]) == (0, "not-json", "send JSON")
-    assert "{not json" in ferrule("quarantine", "show", str(item["item"]))[1]
+    shown = ferrule("quarantine", "show", str(item["item"]))
+    assert "send JSON" in shown[1]
+    assert "{not json" not in shown[1]
+    assert ferrule("quarantine", "show", str(item["item"]), "--raw")[0] == 2
+    looked = ferrule("quarantine", "show", str(item["item"]), "--raw", "--because", "a test")
+    assert "{not json" in looked[1]
     assert ferrule("quarantine", "release", str(item["item"]))[0] == 0
     judge(deps_on(engine), [1])
     again = json.loads(ferrule("quarantine", "list", "--json")[1])
     assert again["item"] != item["item"]
-    assert ferrule("quarantine", "discard", str(again["item"]))[0] == 0
+    assert ferrule("quarantine", "discard", str(again["item"]))[0] == 2
+    assert ferrule("quarantine", "discard", str(again["item"]), "--because", "not for us")[0] == 0
     assert ferrule("quarantine", "list", "--json")[1] == ""
-    assert ferrule("quarantine", "discard", str(again["item"]))[0] == 1
+    assert ferrule("quarantine", "discard", str(again["item"]), "--because", "not for us")[0] == 1
 
 
 def test_an_id_that_was_reused_cannot_be_released(ferrule: Ferrule, sqlite_url: str) -> None:

@@ -2,89 +2,211 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, RowMapping
 
-from worker.database import make_engine, reading, writing
-from worker.failures import NO, Failure
-from worker.quarantine import NotInQuarantine, bytes_of, discard, release, waiting
+from alerts.people import Actor
+from worker.composition import sources_of
+from worker.database import db_now, reading, writing
+from worker.failures import NO, USAGE, Failure
+from worker.quarantine import NotInQuarantine, Only, bytes_of, discard, heaps, release, the_item, waiting
+from worker.releasing import Released, messages_understood_now, read_all_again, release_all, sources_named
 from worker.settings import read_settings
+from worker.sources import Sources
+from worker.verbs.acting import at_terminal, the_database
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="What could not be understood."
 )
 
-COLUMNS = ("item", "message", "source", "sender's id", "format", "reason", "place", "remedy")
 Item = Annotated[int, typer.Argument(help="The item's number, from `quarantine list`.")]
+Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
+Source = Annotated[str | None, typer.Option(help="Only this source, by its short name.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+MOST = 1_000_000
 
 
 @app.command("list")
 def list_waiting(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    reason: Reason = None,
+    source: Source = None,
+    heaped: Annotated[bool, typer.Option("--heaps", help="How many, by reason and source.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 1000,
+    as_json: Json = False,
 ) -> None:
-    """List what waits, the newest first. Example: ferrule quarantine list"""
-    with reading(make_engine(read_settings().database)) as connection:
-        items = [
-            {
-                "item": row["id"],
-                "message": row["message_id"],
-                "source": row["source"],
-                "sender's id": row["sender_id"],
-                "format": row["format"],
-                "reason": row["reason"],
-                "place": row["place"],
-                "remedy": row["remedy"],
-                "since": row["created_at"].isoformat(),
-            }
-            for row in waiting(connection)
-        ]
+    """List what waits, the oldest first.
+
+    Example: ferrule quarantine list --reason unit-unknown --source north
+    """
+    sources = _sources()
+    with reading(the_database()) as connection:
+        only = Only(reason, sources_named(connection, sources, source))
+        now = db_now(connection)
+        rows = heaps(connection, only) if heaped else waiting(connection, only, limit)
+        shown = [(_heap if heaped else _line)(row, sources, now) for row in rows]
+    _print(shown, as_json)
+
+
+def _line(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "item": row["id"],
+        "message": row["message_id"],
+        "source": _named(row["source"], sources),
+        "sender's id": row["sender_id"],
+        "format": row["format"],
+        "reason": row["reason"],
+        "place": row["place"],
+        "since": row["created_at"].isoformat(),
+        "age": _age(row["created_at"], now),
+        "remedy": row["remedy"],
+    }
+
+
+def _heap(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "reason": row["reason"],
+        "source": _named(row["source"], sources),
+        "count": row["count"],
+        "since": row["oldest"].isoformat(),
+        "age": _age(row["oldest"], now),
+    }
+
+
+def _named(source: str, sources: Sources) -> str:
+    sender = sources.of(source)
+    return sender.name if sender else source
+
+
+def _age(since: datetime, now: datetime) -> str:
+    """Two units at most: 3 d 4 h, 12 min."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def _print(lines: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        for item in items:
-            typer.echo(json.dumps(item, ensure_ascii=False))
+        for line in lines:
+            typer.echo(json.dumps(line, ensure_ascii=False))
         return
-    table = Table(*COLUMNS, box=None)
-    for item in items:
-        table.add_row(*(str(item[column]) for column in COLUMNS))
-    Console().print(table if items else "nothing waits in quarantine")
+    if not lines:
+        typer.echo("nothing waits in quarantine")
+        return
+    table = Table(*(name for name in lines[0] if name != "since"), box=None)
+    for line in lines:
+        table.add_row(*(str(value) for name, value in line.items() if name != "since"))
+    Console().print(table)
 
 
 @app.command()
-def show(item: Item) -> None:
-    """Print the bytes of an item as they came: patient data. Example: ferrule quarantine show 12"""
-    with reading(make_engine(read_settings().database)) as connection:
-        raw = bytes_of(connection, item)
-    if raw is None:
-        raise Failure(f"no item {item} in quarantine", NO)
-    typer.echo(raw.decode("utf-8", "backslashreplace").replace("\r", "\n"))
+def show(
+    item: Item,
+    raw: Annotated[bool, typer.Option("--raw", help="Also the message as it came: patient data.")] = False,
+    because: Annotated[str, typer.Option(help="With --raw: why you look. It is kept.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show one item; its message only with a reason, which is audited.
+
+    Example: ferrule quarantine show 12 --raw --because "the laboratory asks which unit we saw"
+    """
+    if raw and not because.strip():
+        raise Failure("--raw shows patient data: say why with --because", USAGE)
+    with _refusing(), writing(the_database()) as connection:
+        line = _line(the_item(connection, item), _sources(), db_now(connection))
+        message = bytes_of(connection, item, at_terminal(), because.strip()) if raw else None
+    if as_json:
+        typer.echo(json.dumps(line, ensure_ascii=False))
+    else:
+        for name, value in line.items():
+            typer.echo(f"{name:12} {value}")
+    if message is not None:
+        typer.echo("\n" + message.decode("utf-8", "backslashreplace").replace("\r", "\n"))
 
 
 @app.command("release")
-def release_item(item: Item) -> None:
-    """Judge an item's message again. Example: ferrule quarantine release 12"""
-    _answer(release, item)
-    typer.echo("released: it is judged again within seconds")
+def release_items(
+    item: Annotated[int | None, typer.Argument(help="The item's number; or --all.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that --reason and --source name.")] = False,
+    reason: Reason = None,
+    source: Source = None,
+    as_json: Json = False,
+) -> None:
+    """Read messages again and judge them, by the mapping in force now.
+
+    With --all also results that a mapping has learned to understand since (`ferrule codes gaps`).
+
+    Example: ferrule quarantine release --all --reason unit-unknown --source north
+    """
+    if (item is None) != every:
+        raise Failure("say one item, or --all with --reason or --source", USAGE)
+    if item is not None:
+        _answer(release, item)
+        typer.echo("released: it is judged again within seconds")
+        return
+    if reason is None and source is None:
+        raise Failure("--all needs --reason or --source: list first with --heaps", USAGE)
+    done = _release_all(the_database(), reason, source)
+    if as_json:
+        typer.echo(json.dumps({"released": done.messages, "held": done.held}))
+    else:
+        typer.echo(f"{done.messages} released: they are judged again within seconds")
+        if done.held:
+            typer.echo(f"{done.held} held back: their ids belong to other events by now; discard them")
+
+
+def _release_all(engine: Engine, reason: str | None, source: str | None) -> Released:
+    sources = _sources()
+    with reading(engine) as connection:
+        only = Only(reason, sources_named(connection, sources, source))
+        items = sum(heap["count"] for heap in heaps(connection, only))
+        understood = list(messages_understood_now(connection, sources, reason, source))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("released", total=items + len(understood))
+
+        def told(count: int) -> None:
+            progress.advance(bar, count)
+
+        done = release_all(engine, only, at_terminal(), told)
+        return done + read_all_again(engine, understood, at_terminal(), "a mapping understands it now", told)
 
 
 @app.command("discard")
-def discard_item(item: Item) -> None:
-    """Leave an item's message unjudged for good; its bytes stay. Example: ferrule quarantine discard 12"""
-    _answer(discard, item)
+def discard_item(
+    item: Item, because: Annotated[str, typer.Option(help="Why, in words; it is kept.")] = ""
+) -> None:
+    """Take an item off the list for good; its message stays stored.
+
+    Example: ferrule quarantine discard 12 --because "a test message of the laboratory"
+    """
+    if not because.strip():
+        raise Failure("say why with --because; it is kept", USAGE)
+    _answer(lambda connection, one, by: discard(connection, one, by, because), item)
     typer.echo("discarded")
 
 
-def _answer(step: Callable[[Connection, int, str], int], item: int) -> None:
+def _answer(step: Callable[[Connection, int, Actor], int], item: int) -> None:
+    with _refusing(), writing(the_database()) as connection:
+        step(connection, item, at_terminal())
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        with writing(make_engine(read_settings().database)) as connection:
-            step(connection, item, getpass.getuser())
+        yield
     except NotInQuarantine as error:
         raise Failure(str(error), NO) from None
-    except IntegrityError:
-        raise Failure("another event has taken this id meanwhile: discard the item", NO) from None
+
+
+def _sources() -> Sources:
+    return sources_of(read_settings())()
