@@ -106,7 +106,9 @@ def split_message(raw: bytes) -> Message:
     noticed = list(marks)
     if normalized:
         noticed.append(Mark.LINE_ENDS)
-    if any(
+    # Few messages have an escape at all: looking into every field took half the time of splitting.
+    escapes = separators.escape in text.partition("\r")[2]
+    if escapes and any(
         has_unknown_escape(field, separators, codec) for segment in segments[1:] for field in segment.fields
     ):
         noticed.append(Mark.UNKNOWN_ESCAPE)
