@@ -33,7 +33,7 @@ LADDER = (Timer.REMIND, Timer.COVER, Timer.POOL, Timer.CALL)
 OF_ANSWER = (*LADDER, Timer.LAPSE)
 """The timers about an answer; the others are about what is expected to arrive."""
 
-ASKS = (Step.RAISE, Step.WORSEN, Step.WAKE, Step.REASSIGN, Step.REOPEN, Step.LAPSE)
+ASKS = (Step.RAISE, Step.RELEASE, Step.WORSEN, Step.WAKE, Step.REASSIGN, Step.REOPEN, Step.LAPSE)
 """Steps after which an alert waits for an answer, with a whole ladder before it."""
 STOPS = (Step.ACKNOWLEDGE, Step.SNOOZE, Step.DISMISS, Step.RESOLVE, Step.CLOSE, Step.WITHDRAW)
 """Steps after which nobody is asked."""

@@ -34,7 +34,14 @@ GIVE_UP_AFTER = timedelta(hours=24)
 GAVE_UP = "gave-up"
 FAULT = "fault"
 BUNDLED = "bundled"
-ASKS_FOR_AN_ANSWER = (Step.RAISE, Step.WORSEN, Step.REASSIGN, Step.WAKE, Step.LAPSE)
+ASKS_FOR_AN_ANSWER = (
+    Step.RAISE,
+    Step.RELEASE,
+    Step.WORSEN,
+    Step.REASSIGN,
+    Step.WAKE,
+    Step.LAPSE,
+)
 ESCALATES = (Step.REMIND, Step.ESCALATE)
 
 

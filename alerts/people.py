@@ -36,6 +36,10 @@ UNADDRESSED = pool("unaddressed")
 """The visible queue of alerts that nobody else can get."""
 
 
+NOBODY_YET = Address(SELF_SYSTEM, "held")
+"""Whom an alert belongs to while it is held: nobody sees it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Orderer:
     """Who ordered a result, as its message said."""

@@ -7,14 +7,14 @@ that rule. It writes nothing (`alerts.store`) and decides nobody's address (`ale
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from alerts.people import Address
 from alerts.routing import Addressee, Lane, Router
-from alerts.states import OPEN, State, Step
+from alerts.states import UNENDED, State, Step
 from rules.facts import Unusable
 from rules.findings import (
     AbsentEvidence,
@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SUPERSEDED_BY = "superseded-by"
     UNCHANGED = "unchanged"
     HELD = "held"
+    HOLD_ENDED = "hold-ended"
     COVERED = "covered"
     QUIET_PERIOD = "quiet-period"
     SILENT_RULE = "silent-rule"
@@ -100,7 +101,12 @@ class Episode:
     @property
     def is_open(self) -> bool:
         """Whether it has not ended."""
-        return self.state in OPEN
+        return self.state in UNENDED
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody has been told of it yet, because a hold keeps it back."""
+        return self.state is State.HELD
 
     @property
     def is_answered(self) -> bool:
@@ -182,11 +188,13 @@ def _decide(answer: _Answer, why_ended: Callable[[str], Ended], router: Router) 
         return _of_ended(answer, why_ended)
     if judged.covered_by is not None:
         return _of_covered(answer, judged.covered_by)
+    if answer.alerted is None:
+        return _of_new(answer, router)
     if judged.held is not None:
         return _leave(Reason.HELD, answer)
-    if answer.alerted is not None:
-        return _of_repeat(answer, answer.alerted, router)
-    return _of_new(answer, router)
+    if answer.alerted.is_held:
+        return _raise(answer, answer.alerted, Step.RELEASE, Reason.HOLD_ENDED, router)
+    return _of_repeat(answer, answer.alerted, router)
 
 
 def _of_unspoken(answer: _Answer) -> Decision | None:
@@ -205,7 +213,7 @@ def _of_ended(answer: _Answer, why_ended: Callable[[str], Ended]) -> Decision | 
         return None
     why = why_ended(last.rule)
     if why is Ended.CORRECTED:
-        return _withdraw(answer, last)
+        return _close(answer, last, Reason.FACT_CORRECTED) if last.is_held else _withdraw(answer, last)
     if not last.is_open:
         return None
     if why is Ended.NEWER_FACT:
@@ -223,6 +231,12 @@ def _of_new(answer: _Answer, router: Router) -> Decision:
     reason = _why_raised(answer, router.now)
     if reason is None:
         return _leave(Reason.QUIET_PERIOD, answer)
+    if answer.judged.held is not None:
+        return _hold(answer, router)
+    return _raise(answer, answer.last, Step.RAISE, reason, router)
+
+
+def _raise(answer: _Answer, last: Episode | None, step: Step, reason: Reason, router: Router) -> Decision:
     judged = answer.judged
     addressees = router.of_pattern(judged.evidence)
     return Decision(
@@ -231,11 +245,17 @@ def _of_new(answer: _Answer, router: Router) -> Decision:
         rule=judged.rule,
         severity=judged.severity,
         judged=judged,
-        episode=answer.last,
-        step=Step.RAISE,
+        episode=last,
+        step=step,
         addressees=addressees,
         tell=router.lanes(_addresses(addressees), judged.severity),
     )
+
+
+def _hold(answer: _Answer, router: Router) -> Decision:
+    """The episode begins as if nothing held it, so that which came first makes no difference; untold."""
+    raised = _raise(answer, answer.last, Step.HOLD, Reason.HELD, router)
+    return replace(raised, action=Action.LEAVE, addressees=(), tell=())
 
 
 def _why_raised(answer: _Answer, now: datetime) -> Reason | None:

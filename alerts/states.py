@@ -14,6 +14,7 @@ from types import MappingProxyType
 class State(StrEnum):
     """Where an alert stands between being raised and being answered."""
 
+    HELD = "held"
     RAISED = "raised"
     TOLD = "told"
     ACKNOWLEDGED = "acknowledged"
@@ -28,6 +29,8 @@ class Step(StrEnum):
     """What can happen to an alert; each one that happens is a row of `alert_event`."""
 
     RAISE = "raise"
+    HOLD = "hold"
+    RELEASE = "release"
     TELL = "tell"
     JOIN = "join"
     AMEND = "amend"
@@ -52,6 +55,8 @@ class Step(StrEnum):
 
 OPEN = (State.RAISED, State.TOLD, State.ACKNOWLEDGED, State.FOLLOWING_UP, State.SNOOZED)
 ENDED = (State.CLOSED, State.DISMISSED, State.WITHDRAWN)
+UNENDED = (State.HELD, *OPEN)
+"""An episode that has begun and not ended. HELD is not open to anybody: the pattern is there, untold."""
 UNANSWERED = (State.RAISED, State.TOLD, State.SNOOZED)
 ASKING = (State.RAISED, State.TOLD)
 """Waiting for an answer now: what escalates."""
@@ -77,6 +82,10 @@ def _from_each(
 TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
     {
         (None, Step.RAISE): State.RAISED,
+        (None, Step.HOLD): State.HELD,
+        (State.HELD, Step.RELEASE): State.RAISED,
+        **_from_each((State.HELD,), Step.FLAG),
+        (State.HELD, Step.CLOSE): State.CLOSED,
         (State.RAISED, Step.TELL): State.TOLD,
         **_from_each(OPEN, Step.JOIN),
         **_from_each(OPEN, Step.AMEND),

@@ -92,9 +92,9 @@ def take(
     return Taken(alert.id, event.id, step, version)
 
 
-def start(connection: Connection, row: Mapping[str, Any], cause: Cause) -> Taken:
-    """A new alert: `row` is all that is kept of it but its state."""
-    state = after(None, Step.RAISE)
+def start(connection: Connection, row: Mapping[str, Any], cause: Cause, step: Step = Step.RAISE) -> Taken:
+    """A new alert, raised or held: `row` is all that is kept of it but its state."""
+    state = after(None, step)
     policy_id = timers.in_force(connection)
     values = {
         **row,
@@ -106,10 +106,10 @@ def start(connection: Connection, row: Mapping[str, Any], cause: Cause) -> Taken
         "updated_at": cause.at,
     }
     alert_id = connection.execute(insert(ALERT).values(**values).returning(ALERT.c.id)).scalar_one()
-    timers.after_step(connection, alert_id, Step.RAISE, Severity(row["severity"]), policy_id, cause.at)
-    event = _event(connection, alert_id, 1, Step.RAISE, (None, state), cause)
+    timers.after_step(connection, alert_id, step, Severity(row["severity"]), policy_id, cause.at)
+    event = _event(connection, alert_id, 1, step, (None, state), cause)
     audit.record(connection, [_entry(row["patient_id"], event, cause)])
-    return Taken(alert_id, event.id, Step.RAISE, 1)
+    return Taken(alert_id, event.id, step, 1)
 
 
 def _event(

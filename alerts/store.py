@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, exists, select
 from alerts import follow_up
 from alerts.addressing import address, addressees_of
 from alerts.follow_up import Arrival
-from alerts.people import Address, ferrule
+from alerts.people import NOBODY_YET, Address, ferrule
 from alerts.reconcile import Action, Decision, Episode, joins
 from alerts.snapshot import (
     Document,
@@ -124,7 +124,7 @@ def apply(
 
 def _write(judging: _Judging, decision: Decision) -> list[News]:
     """The step of one decision, and the news of it."""
-    if decision.step is Step.RAISE and decision.judged:
+    if decision.step in (Step.RAISE, Step.HOLD) and decision.judged:
         taken, headline = _raise(judging, decision, decision.judged), decision.judged.headline
     elif decision.episode:
         taken, headline = _change(judging, decision, decision.episode), _headline(judging, decision)
@@ -137,7 +137,7 @@ def _write(judging: _Judging, decision: Decision) -> list[News]:
 
 
 def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken:
-    owner = decision.addressees[0].address
+    owner = NOBODY_YET if decision.step is Step.HOLD else decision.addressees[0].address
     row = {
         **_judged_columns(judging, judged),
         "patient_id": judging.patient_id,
@@ -148,15 +148,25 @@ def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken
         "received_at": judging.received_at,
     }
     data = {"evidence": row["evidence"], "headline": judged.headline, "severity": decision.severity}
-    taken = start(judging.connection, row, Cause(RECONCILER, judging.now, decision.reason, data))
-    follow_up.expect(judging.connection, taken.alert_id, judging.patient_id, judged.follow_up, judging.now)
+    cause = Cause(
+        RECONCILER, judging.now, decision.reason, data | ({"held": judged.held} if judged.held else {})
+    )
+    taken = start(judging.connection, row, cause, decision.step or Step.RAISE)
+    if decision.step is Step.RAISE:
+        _expect(judging, taken, judged)
     return taken
+
+
+def _expect(judging: _Judging, taken: Taken, judged: RuleJudgment) -> None:
+    follow_up.expect(judging.connection, taken.alert_id, judging.patient_id, judged.follow_up, judging.now)
 
 
 def _change(judging: _Judging, decision: Decision, episode: Episode) -> Taken:
     standing = Standing(episode.alert_id, judging.patient_id, episode.state, episode.version)
     cause = Cause(RECONCILER, judging.now, decision.reason, _event_data(decision, episode))
     taken = take(judging.connection, standing, decision.step or Step.JOIN, cause, _changes(judging, decision))
+    if decision.step is Step.RELEASE and decision.judged:
+        _expect(judging, taken, decision.judged)
     if decision.action in (Action.WITHDRAW, Action.CLOSE):
         follow_up.cancel(judging.connection, episode.alert_id, decision.reason, judging.now)
     return taken
@@ -168,6 +178,10 @@ def _changes(judging: _Judging, decision: Decision) -> dict[str, Any]:
         return {"rules_changed": True}
     if decision.action is Action.CLOSE:
         return {"superseded_by": decision.superseded_by}
+    if decision.step is Step.RELEASE and decision.judged:
+        owner = decision.addressees[0].address
+        told = {"recipient_system": owner.system, "recipient_ident": owner.id, "raised_at": judging.now}
+        return {**_judged_columns(judging, decision.judged), "severity": decision.severity, **told}
     if decision.action is Action.UPDATE and decision.judged:
         return {**_judged_columns(judging, decision.judged), "severity": decision.severity}
     return {}
@@ -205,7 +219,7 @@ def _judged_columns(judging: _Judging, judged: RuleJudgment) -> dict[str, Any]:
 
 def _headline(judging: _Judging, decision: Decision) -> str:
     """What an update tells is the new headline; what is withdrawn is named as it was told."""
-    if decision.action is Action.UPDATE and decision.judged:
+    if decision.action in (Action.UPDATE, Action.RAISE) and decision.judged:
         return decision.judged.headline
     kept = select(ALERT.c.headline).where(
         ALERT.c.id == (decision.episode.alert_id if decision.episode else None)

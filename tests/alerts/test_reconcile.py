@@ -134,11 +134,32 @@ def test_an_alert_of_a_rule_that_is_no_more_is_left_and_flagged() -> None:
     assert [(d.action, d.reason, d.step) for d in found] == [(Action.LEAVE, Reason.RULES_CHANGED, Step.FLAG)]
 
 
-def test_a_held_pattern_raises_nothing_and_leaves_an_open_alert() -> None:
-    for episodes in ([], [episode()]):
-        decision = decide(judged(held="crp >= 100 mg/L"), *episodes)
-        assert decision
-        assert (decision.action, decision.reason, decision.step) == (Action.LEAVE, Reason.HELD, None)
+def test_a_pattern_that_is_held_from_the_start_begins_an_episode_that_nobody_is_told_of() -> None:
+    decision = decide(judged(held="crp >= 100 mg/L"))
+    assert decision is not None
+    assert (decision.action, decision.reason, decision.step) == (Action.LEAVE, Reason.HELD, Step.HOLD)
+    assert (decision.addressees, decision.tell) == ((), ())
+
+
+def test_a_held_episode_is_raised_when_the_hold_ends_and_closed_untold_when_a_fact_was_corrected() -> None:
+    held = episode(state=State.HELD)
+    assert (released := decide(judged(), held)) is not None
+    assert (released.action, released.reason, released.step) == (
+        Action.RAISE,
+        Reason.HOLD_ENDED,
+        Step.RELEASE,
+    )
+    assert released.tell
+    assert (still := decide(judged(held="crp >= 100 mg/L"), held)) is not None
+    assert (still.reason, still.step) == (Reason.HELD, None)
+    assert (gone := decide(judged(pattern=Truth.FALSE), held, why=Ended.CORRECTED)) is not None
+    assert (gone.reason, gone.step, gone.tell_carried) == (Reason.FACT_CORRECTED, Step.CLOSE, False)
+
+
+def test_a_hold_that_comes_later_leaves_an_open_alert() -> None:
+    decision = decide(judged(held="crp >= 100 mg/L"), episode())
+    assert decision
+    assert (decision.action, decision.reason, decision.step) == (Action.LEAVE, Reason.HELD, None)
 
 
 def test_a_covered_pattern_raises_nothing() -> None:

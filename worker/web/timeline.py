@@ -17,6 +17,8 @@ from worker.web import words
 
 DID: dict[str, str] = {
     Step.RAISE: "The pattern was seen and the alert raised",
+    Step.HOLD: "Found, and held back",
+    Step.RELEASE: "The reason to hold it back has passed",
     Step.TELL: "Told",
     Step.JOIN: "A further result joined",
     Step.AMEND: "A result was corrected; the alert was brought up to date",
@@ -44,6 +46,8 @@ WHY: dict[str, str] = {
     "resolved-by-evidence": "a newer result or record answers it",
     "superseded-by": "a stronger finding covers it",
     "expired-by-policy": "nobody answered in the time the site allows",
+    "held": "the rule asks to wait",
+    "hold-ended": "what held it back no longer does",
     "fact-corrected": "a result it rested on was corrected or taken back",
     "cover-gap": "nobody covers the owner",
     "call-list": "it is on the call list",
