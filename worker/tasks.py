@@ -32,14 +32,17 @@ PUT_BACK_SECONDS = 1.0
 
 @lru_cache(maxsize=1)
 def deps() -> Deps:
-    """What the tasks of this process work with; built at the first task, so after any fork."""
+    """What the tasks of this process work with; built before any fork, so that all children have the same."""
     return build(read_settings())
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_signal: object) -> None:
-    """A child of the prefork pool reads the rules before its first message, not during it."""
-    deps()
+    """A child of the prefork pool judges by its parent's rules, whatever lies on the disk by now (F81).
+
+    Connections are not shared with the parent; the pool forgets those it inherited and opens its own.
+    """
+    deps().engine.dispose(close=False)
 
 
 @app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]

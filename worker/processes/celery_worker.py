@@ -20,12 +20,9 @@ def main() -> None:
     refuse_if_behind(engine)
     engine.dispose()
     from worker.celery_app import app
+    from worker.tasks import deps
 
-    if settings.pool != "prefork":
-        # Read the rules before the first message. A prefork child does so itself, after the fork.
-        from worker.tasks import deps
-
-        deps()
+    deps()  # the rules are read before the first message and before any fork
     app.conf.update(configured(settings.broker).conf.changes)
     tasks_at_once = "1" if settings.pool == "solo" else str(settings.concurrency)
     app.worker_main(
