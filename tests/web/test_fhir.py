@@ -14,7 +14,6 @@ from httpx import Response
 from sqlalchemy import Engine, func, select
 
 from tests.web import clinic
-from tests.web.clinic import Clinic
 from tests.web.serving import serving
 from tests.worker.intake.fhir_examples import (
     ERIKA,
@@ -26,11 +25,13 @@ from tests.worker.intake.fhir_examples import (
     quantity,
     raw,
 )
+from worker import clock
 from worker.composition import Deps
 from worker.intake.fhir_package import MAX_BYTES
 from worker.pipeline import judge
-from worker.tables import FHIR_RESOURCE, MESSAGE, PATIENT, RESULT
+from worker.tables import FHIR_RESOURCE, MESSAGE, PATIENT, RESULT, TOKEN
 from worker.web import fhir_body
+from worker.web.sessions import digest
 
 JSON = "application/fhir+json"
 BEARER = {
@@ -39,6 +40,16 @@ BEARER = {
     "accept": JSON,
 }
 SECONDS = 1.0
+
+
+@pytest.fixture
+def seeded(store: Engine) -> None:
+    """Tokens, and nothing else: a clinic without patients."""
+    tokens = {clinic.INTAKE_TOKEN: "intake", clinic.CLINICIAN_TOKEN: "clinician"}
+    with store.begin() as connection:
+        for secret, role in tokens.items():
+            row = {"secret_sha256": digest(secret), "role": role, "label": role, "created_at": clock.now()}
+            connection.execute(TOKEN.insert().values(row))
 
 
 def send(visitor: TestClient, path: str, body: Any, method: str = "POST", **headers: str) -> Response:
@@ -335,7 +346,7 @@ def test_b92_a_bundle_of_ten_thousand_entries_is_refused_at_once(visitor: TestCl
 
 
 def test_b93_two_lengths_in_one_request_and_a_slow_body(
-    seeded: Clinic, deps: Deps, monkeypatch: pytest.MonkeyPatch
+    seeded: None, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fhir_body, "BODY_SECONDS", 0.5)
     head = (
@@ -381,7 +392,7 @@ def test_b94_only_fhir_json_is_given_and_never_html(visitor: TestClient) -> None
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_refusal_is_an_operation_outcome(visitor: TestClient, browser: TestClient) -> None:
+def test_every_refusal_is_an_operation_outcome(visitor: TestClient) -> None:
     html = {"accept": "text/html"}
     for path, method in (
         ("/fhir/Observation", "GET"),
@@ -426,7 +437,7 @@ def test_the_source_is_the_tokens_label(visitor: TestClient, store: Engine) -> N
     assert row.source.startswith("urn:")
 
 
-def test_the_answer_does_not_wait_for_the_doorbell(seeded: Clinic, deps: Deps) -> None:
+def test_the_answer_does_not_wait_for_the_doorbell(seeded: None, deps: Deps) -> None:
     with serving(replace(deps, publish=lambda _: True)) as address:
         answer = httpx.post(
             f"{address}/fhir/Observation", content=raw(observation()), headers=BEARER, timeout=5

@@ -19,6 +19,7 @@ from worker.web.deps import is_https
 from worker.web.faults import SaidPlainly
 from worker.web.headers import SafeHeaders
 from worker.web.login import login_page
+from worker.web.one_length import OneLength
 from worker.web.pages import STATIC, said, wants_page
 from worker.web.readers import BadToken, NotSignedIn, WrongRole
 from worker.web.same_site import SameSiteOnly
@@ -44,6 +45,7 @@ def create_app(deps: Deps) -> FastAPI:
     if deps.settings.public_url:
         hosts = [urlsplit(deps.settings.links_to).hostname or "", "localhost", "127.0.0.1", "[::1]"]
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_middleware(OneLength)
     app.add_middleware(SafeHeaders, https=is_https(deps.settings))
     return app
 

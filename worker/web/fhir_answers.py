@@ -41,9 +41,11 @@ class FhirRefusal(Exception):
         self.headers = headers
 
 
-def refusal(status: int, remedy: str, *, expression: str = "") -> FhirRefusal:
+def refusal(
+    status: int, remedy: str, *, expression: str = "", headers: Mapping[str, str] | None = None
+) -> FhirRefusal:
     """A refusal of one issue."""
-    return FhirRefusal(status, Issue(_CODE_OF_STATUS[status], expression, remedy))
+    return FhirRefusal(status, Issue(_CODE_OF_STATUS[status], expression, remedy), headers=headers)
 
 
 def refusal_of(error: Unreadable) -> FhirRefusal:

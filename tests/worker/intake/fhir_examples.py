@@ -1,7 +1,8 @@
 """Made-up FHIR resources for the tests: no person in them exists."""
 
-import json
 from typing import Any
+
+from worker.intake.json_text import NumberText, dumps
 
 Json = dict[str, Any]
 LOINC = "http://loinc.org"
@@ -23,7 +24,7 @@ def patient(**fields: Any) -> Json:
 
 def quantity(value: str, unit: str = "ng/mL", **fields: Any) -> Json:
     """An amount; its number is written into the JSON as it stands."""
-    return {"value": Written(value), "unit": unit, "system": UCUM, "code": unit} | fields
+    return {"value": NumberText(value), "unit": unit, "system": UCUM, "code": unit} | fields
 
 
 def observation(value: str = "9", **fields: Any) -> Json:
@@ -66,33 +67,6 @@ def message_header(**fields: Any) -> Json:
     } | fields
 
 
-class Written(float):
-    """A JSON number that is written just so."""
-
-    def __new__(cls, text: str) -> "Written":
-        made = super().__new__(cls, 0)
-        made.text = text
-        return made
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
 def raw(value: Json) -> bytes:
     """The bytes of a resource."""
-    marks: dict[str, str] = {}
-
-    def plain(one: Any) -> Any:
-        if isinstance(one, Written):
-            marks[f"<<{len(marks)}>>"] = one.text
-            return f"<<{len(marks) - 1}>>"
-        if isinstance(one, dict):
-            return {key: plain(item) for key, item in one.items()}
-        return [plain(item) for item in one] if isinstance(one, list) else one
-
-    text = json.dumps(plain(value))
-    for mark, number in marks.items():
-        text = text.replace(f'"{mark}"', number)
-    return text.encode()
+    return dumps(value).encode()
