@@ -24,7 +24,9 @@ from worker import broker
 from worker.broker import NoBroker
 from worker.database import WrongDatabase, is_sqlite, make_engine, reading
 from worker.schema import is_current
-from worker.settings import Settings
+from worker.mllp.address import Address
+from worker.mllp.tls import server_context
+from worker.settings import Settings, SettingsError
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
 LEAST_FREE_BYTES = 500_000_000
@@ -56,6 +58,7 @@ def examine(settings: Settings) -> list[Finding]:
         _disk,
         _database,
         _broker,
+        _listener,
         _rules,
         _mail,
     )
@@ -144,6 +147,19 @@ def _broker(settings: Settings) -> list[Finding]:
             "start it, or correct FERRULE_BROKER_URL",
         )
     ]
+
+
+def _listener(settings: Settings) -> list[Finding]:
+    """Nobody has to take HL7: a listener that does not run is a warning."""
+    try:
+        guarded = server_context(settings) is not None
+    except SettingsError as error:
+        return [Finding("HL7 listener", Health.ILL, str(error), "correct the setting, or mend the file")]
+    where = settings.mllp_listen
+    if Address.of(where).answers():
+        return [Finding("HL7 listener", Health.WELL, f"{where} answers, {'TLS' if guarded else 'no TLS'}")]
+    said = f"nobody listens at {where}"
+    return [Finding("HL7 listener", Health.WARNING, said, "ferrule listen, where HL7 is to be taken")]
 
 
 def _eviction(url: str) -> list[Finding]:

@@ -59,6 +59,9 @@ def sources_of(settings: Settings) -> InForce:
         return no_sources
     watched = Watched(settings.sources_file, metrics.sources_refused)
     metrics.name_sources(lambda source: watched().label(source))
+    for sender in watched().senders:
+        if sender.silent_after_seconds is not None:
+            metrics.SILENT_AFTER.labels(sender.name).set(sender.silent_after_seconds)
     return watched
 
 

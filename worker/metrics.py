@@ -76,6 +76,13 @@ MLLP_ANSWER = Histogram(
     "ferrule_mllp_answer_seconds", "From a whole HL7 message to its answer, commit included.",
     buckets=SECONDS, registry=REGISTRY,
 )  # fmt: skip
+SILENT_AFTER = Gauge(
+    "ferrule_source_silent_after_seconds",
+    "How long a source may send nothing, where the sources file says so.",
+    ("source",),
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 CLOCK_SKEW = Gauge(
     "ferrule_source_clock_skew_seconds",
     "MSH-7 of a source's last HL7 message minus its receipt; negative: sent late, or its clock is slow.",

@@ -51,6 +51,9 @@ class SourceShape(_Shape):
         default=[], description="Authorities (URIs) whose patients it may speak of; none listed: any."
     )
     mapping: Words | None = Field(default=None, description="Its mapping file, beside this one.")
+    silent_after_minutes: int | None = Field(
+        default=None, ge=1, le=100_000, description="Silence after which operations is told; else a day."
+    )
 
 
 class SourcesFileShape(_Shape):

@@ -57,6 +57,7 @@ class Sender:
     certificates: tuple[str, ...] = ()
     authorities: frozenset[str] = frozenset()
     dialect: Dialect = PLAIN
+    silent_after_seconds: int | None = None
 
     def may_speak_of(self, authority: str) -> bool:
         """Whether it may send of patients that this authority numbers."""
@@ -158,6 +159,7 @@ def _sender(source: Source, at: int, shape: SourceShape, folder: Path) -> Sender
         dialect=Dialect(
             zone, DecimalMark(shape.decimal), shape.authority, mapping.codes, mapping.labels, mapping.units
         ),
+        silent_after_seconds=shape.silent_after_minutes and shape.silent_after_minutes * 60,
     )
 
 
