@@ -23,9 +23,9 @@ import rules
 from worker import broker
 from worker.broker import NoBroker
 from worker.database import WrongDatabase, is_sqlite, make_engine, reading
-from worker.schema import is_current
 from worker.mllp.address import Address
 from worker.mllp.tls import server_context
+from worker.schema import is_current
 from worker.settings import Settings, SettingsError
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
