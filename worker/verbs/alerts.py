@@ -26,7 +26,7 @@ from worker.database import db_now, writing
 from worker.downtime_list import as_page, as_text, open_alerts, write_private
 from worker.failures import NO, Failure
 from worker.settings import read_settings
-from worker.verbs.acting import at_terminal, system_and_id, the_database
+from worker.terminal import at_terminal, system_and_id, the_database
 from worker.web.alert_json import alert_json, alerts_json
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look at alerts.")

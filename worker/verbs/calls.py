@@ -17,8 +17,7 @@ from alerts.snapshot import time_text
 from alerts.states import NotAllowed
 from worker.database import db_now, writing
 from worker.failures import NO, Failure
-from worker.verbs.acting import at_terminal, the_database
-from worker.verbs.moments import moment
+from worker.terminal import at_terminal, moment, the_database
 from worker.web.alert_json import alerts_json
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="The call list.")

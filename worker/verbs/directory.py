@@ -19,8 +19,7 @@ from alerts.tables import RECIPIENT
 from worker.database import db_now, reading, writing
 from worker.directory_file import bring_up_to_date
 from worker.failures import NO, USAGE, Failure
-from worker.verbs.acting import at_terminal, system_and_id, the_database
-from worker.verbs.moments import moment
+from worker.terminal import at_terminal, moment, system_and_id, the_database
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="The clinicians.")
 

@@ -12,7 +12,7 @@ from alerts import timers
 from alerts.policy import EscalationPolicy, read_policy
 from worker.database import reading
 from worker.settings import read_settings
-from worker.verbs.acting import the_database
+from worker.terminal import the_database
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Who hears when nobody answers."

@@ -13,8 +13,7 @@ from worker.failures import NO, Failure
 from worker.routes import address_of, differs, read_cases, route
 from worker.settings import read_settings
 from worker.telling import reach_of
-from worker.verbs.acting import system_and_id, the_database
-from worker.verbs.moments import moment
+from worker.terminal import moment, system_and_id, the_database
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Whom an alert would reach."

@@ -1,8 +1,11 @@
-"""Who acts from a terminal, and on which database; how a person is named on a command line."""
+"""What verbs share: who acts at this terminal, on which database, and how a person or a moment is named
+there.
+"""
 
 from __future__ import annotations
 
 import getpass
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -28,3 +31,14 @@ def system_and_id(option: str, text: str) -> Address:
     if not (bar and system and ident):
         raise Failure(f"{option}: expected SYSTEM|ID")
     return Address(system, ident)
+
+
+def moment(option: str, text: str) -> datetime:
+    """The time an option names. Raises Failure, naming it."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Failure(f"{option}: expected a time with its offset, such as 2026-03-08T08:00:00Z")
+    return at
