@@ -48,6 +48,7 @@ bench: $(VENV)/.ready-for-tests ## every figure beside its yardstick, measured i
 	@$(BIN)/ferrule bench intake $(ARGS)
 	@$(BIN)/ferrule bench pipeline $(ARGS)
 	@$(BIN)/ferrule bench rules $(ARGS)
+	@$(BIN)/ferrule bench history $(ARGS)
 
 .PHONY: pages
 pages: $(VENV)/.ready-for-tests ## write the generated pages and the dashboard anew

@@ -92,3 +92,13 @@ def test_bench_intake_sends_real_messages_and_gives_the_waits_beside_the_rate(tm
     assert (figures["figure"]["unit"], figures["yardstick"]["unit"]) == ("messages/s", "commits/s")
     assert "p99" in figures["about"]["answer"]
     assert "p99" in said
+
+
+def test_bench_history_tells_what_every_length_costs_alone_and_in_a_larger_table(tmp_path):
+    figures, _ = bench(tmp_path, "history", "--runs", "1", "--longest", "200", "--table", "500")
+
+    check_shape(figures, "history")
+    for length in (10, 100, 200):
+        assert f"{length} results, alone" in figures["about"]
+        assert any(line.startswith(f"{length} results, among") for line in figures["about"])
+    assert not (tmp_path / "data").exists()

@@ -33,7 +33,7 @@ def measure(runs: int, seconds: float) -> Comparison:
         runs,
     )
     about = {
-        "figure": f"the reference evaluator, {len(ruleset.rules)} rules, {RESULTS} results a history",
+        "figure": f"the compiled evaluator, {len(ruleset.rules)} rules, {RESULTS} results a history",
         "yardstick": f"{RULE} in plain Python, same histories",
         "ruleset": ruleset.fingerprint,
     }

@@ -70,6 +70,31 @@ def rules(
     _tell(measure(runs, seconds), json)
 
 
+@app.command()
+def history(
+    runs: Runs = 5,
+    longest: Annotated[
+        int, typer.Option("--longest", min=10, help="Results of the longest history.")
+    ] = 10_000,
+    table: Annotated[
+        int, typer.Option("--table", min=1, help="Rows of others in the larger table.")
+    ] = 200_000,
+    json: JsonFile = None,
+) -> None:
+    """One message for a patient with a long history, beside one for a patient with ten results.
+
+    Lengths between are told too, and each again among many rows of other patients.
+
+    Example: ferrule bench history --longest 10000 --json history.json
+    """
+    from worker.bench.history_length import Sizes, measure
+
+    lengths = [10]
+    while lengths[-1] < longest:
+        lengths.append(min(lengths[-1] * 10, longest))
+    _tell(measure(read_settings(), runs, Sizes(tuple(lengths), table)), json)
+
+
 def _tell(comparison: Comparison, file: Path | None) -> None:
     """A table for people; with `file`, the same as JSON."""
     table = Table(title=f"bench {comparison.bench}", title_justify="left")
