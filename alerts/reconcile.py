@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+from alerts.holding import NOTHING_HELD, HeldFor, Hold, Holds
 from alerts.people import Address
 from alerts.routing import Addressee, Lane, Router
 from alerts.states import UNENDED, State, Step
@@ -55,6 +56,9 @@ class Reason(StrEnum):
     FACT_CORRECTED = "fact-corrected"
     RESOLVED_BY_EVIDENCE = "resolved-by-evidence"
     SUPERSEDED_BY = "superseded-by"
+    BEFORE_GO_LIVE = "before-go-live"
+    STORM = "storm"
+    VOIDED = "voided"
     UNCHANGED = "unchanged"
     HELD = "held"
     HOLD_ENDED = "hold-ended"
@@ -97,6 +101,7 @@ class Episode:
     as_of: datetime
     closed_at: datetime | None = None
     rules_changed: bool = False
+    held_for: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -119,7 +124,7 @@ class Decision:
     """One decision. `step` is None when nothing is written; `addressees` are the new ones, owner first.
 
     `tell` is by whom and which channels it is told now; `tell_carried` adds each that has carried the alert
-    already. `severity` is the alert's after the decision.
+    already; `hold` is why it is not told (`alerts.holding`). `severity` is the alert's after the decision.
     """
 
     action: Action
@@ -133,6 +138,7 @@ class Decision:
     tell: tuple[Lane, ...] = ()
     tell_carried: bool = False
     superseded_by: str | None = None
+    hold: Hold | None = None
 
 
 def reconcile(
@@ -142,6 +148,7 @@ def reconcile(
     rules: Mapping[str, RuleFacts],
     *,
     router: Router,
+    holds: Holds = NOTHING_HELD,
 ) -> tuple[Decision, ...]:
     """A decision for every rule whose pattern is true or that has an alert to think of; most severe first.
 
@@ -151,7 +158,7 @@ def reconcile(
     newest = newest_episodes(episodes)
     dropped = frozenset(n.key for n in judgment.not_used if n.reason is not Unusable.SUPERSEDED)
     found = [
-        _decide(_Answer(r, newest.get(r.rule), _quiet(rules.get(r.rule)), dropped), why_ended, router)
+        _decide(_Answer(r, newest.get(r.rule), _quiet(rules.get(r.rule)), dropped, holds), why_ended, router)
         for r in judgment.rules
     ]
     judged = {r.rule for r in judgment.rules}
@@ -173,6 +180,7 @@ class _Answer:
     last: Episode | None
     quiet: timedelta
     dropped: frozenset[str]
+    holds: Holds
 
     @property
     def alerted(self) -> Episode | None:
@@ -193,7 +201,7 @@ def _decide(answer: _Answer, why_ended: Callable[[str], Ended], router: Router) 
     if judged.held is not None:
         return _leave(Reason.HELD, answer)
     if answer.alerted.is_held:
-        return _raise(answer, answer.alerted, Step.RELEASE, Reason.HOLD_ENDED, router)
+        return _of_held(answer, answer.alerted, router)
     return _of_repeat(answer, answer.alerted, router)
 
 
@@ -233,7 +241,11 @@ def _of_new(answer: _Answer, router: Router) -> Decision:
         return _leave(Reason.QUIET_PERIOD, answer)
     if answer.judged.held is not None:
         return _hold(answer, router)
-    return _raise(answer, answer.last, Step.RAISE, reason, router)
+    if _is_voided(answer):
+        return _leave(Reason.VOIDED, answer)
+    hold = answer.holds.of(answer.judged.rule, answer.judged.severity, answer.judged.evidence)
+    raised = _raise(answer, answer.last, Step.RAISE, reason, router)
+    return replace(raised, **_held(hold)) if hold else raised
 
 
 def _raise(answer: _Answer, last: Episode | None, step: Step, reason: Reason, router: Router) -> Decision:
@@ -256,6 +268,45 @@ def _hold(answer: _Answer, router: Router) -> Decision:
     """The episode begins as if nothing held it, so that which came first makes no difference; untold."""
     raised = _raise(answer, answer.last, Step.HOLD, Reason.HELD, router)
     return replace(raised, action=Action.LEAVE, addressees=(), tell=())
+
+
+def _held(hold: Hold) -> dict[str, Any]:
+    """What is other than in a raising: to whom it goes is known, and it goes to nobody yet."""
+    return {"action": Action.LEAVE, "step": Step.HOLD, "reason": Reason(hold.why), "tell": (), "hold": hold}
+
+
+def _of_held(answer: _Answer, held: Episode, router: Router) -> Decision:
+    """Told at last when the reason for holding it is gone, and kept true to its evidence until then.
+
+    What a storm holds a person releases, unless it becomes critical. What lay before go-live is told when
+    something live joins.
+    """
+    judged = answer.judged
+    joining = joins(judged.evidence, held.evidence)
+    worst = min(judged.severity, held.severity, key=lambda s: s.rank)
+    hold = answer.holds.of(judged.rule, worst, judged.evidence)
+    before_go_live = hold is not None and hold.why is HeldFor.BEFORE_GO_LIVE
+    if not before_go_live and (held.held_for != HeldFor.STORM or worst is Severity.CRITICAL):
+        reason = Reason.HOLD_ENDED if held.held_for is None else Reason.EVIDENCE_JOINED
+        released = _raise(answer, held, Step.RELEASE, reason, router)
+        also = held.addressees if held.held_for else ()
+        everybody = dict.fromkeys((*_addresses(released.addressees), *also))
+        return replace(released, tell=router.lanes(everybody, judged.severity))
+    if is_corrected(judged.evidence, held.evidence, answer.dropped):
+        return _update(answer, held, Step.AMEND, Reason.EVIDENCE_CORRECTED)
+    if joining or worst is not held.severity:
+        return _update(answer, held, Step.JOIN, Reason.EVIDENCE_JOINED, router.of_joining(joining))
+    return _leave(Reason(hold.why) if hold else Reason.UNCHANGED, answer)
+
+
+def _is_voided(answer: _Answer) -> bool:
+    """A person voided the last one with its storm, and it would rest on the same results again."""
+    last = answer.last
+    if last is None or last.reason != Reason.VOIDED:
+        return False
+    before = {(r.key, *_reading(r)) for r in last.evidence if isinstance(r, ResultEvidence)}
+    now = {(r.key, *_reading(r)) for r in answer.judged.evidence if isinstance(r, ResultEvidence)}
+    return now <= before
 
 
 def _why_raised(answer: _Answer, now: datetime) -> Reason | None:

@@ -6,7 +6,7 @@ Evidence reads as `ferrule evaluate --json` prints it, plus what finds it again 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rules.findings import AbsentEvidence, Evidence, FollowUp, RecordEvidence, ResultEvidence, TreeNode
@@ -78,3 +78,8 @@ def tree_document(node: TreeNode) -> Document:
 def follow_up_documents(follow_up: Iterable[FollowUp]) -> list[Document]:
     """What is expected, and by which day."""
     return [{"expect": f.expect, "due": f.due.isoformat()} for f in follow_up]
+
+
+def follow_ups_of(documents: Iterable[Document]) -> list[FollowUp]:
+    """What such documents were made from."""
+    return [FollowUp(d["expect"], date.fromisoformat(d["due"])) for d in documents]

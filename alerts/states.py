@@ -84,6 +84,9 @@ TRANSITIONS: Mapping[tuple[State | None, Step], State] = MappingProxyType(
         (None, Step.RAISE): State.RAISED,
         (None, Step.HOLD): State.HELD,
         (State.HELD, Step.RELEASE): State.RAISED,
+        # Held for long (`alerts.holding`), it is kept true to its evidence.
+        **_from_each((State.HELD,), Step.JOIN),
+        **_from_each((State.HELD,), Step.AMEND),
         **_from_each((State.HELD,), Step.FLAG),
         (State.HELD, Step.CLOSE): State.CLOSED,
         (State.RAISED, Step.TELL): State.TOLD,

@@ -57,6 +57,7 @@ class _Judging:
     judgment: Judgment
     received_at: datetime | None
     now: datetime
+    source: str | None
 
 
 def open_episodes(connection: Connection, patient_id: int) -> list[Episode]:
@@ -104,12 +105,14 @@ def apply(
     now: datetime,
     received_at: datetime | None = None,
     arrivals: Sequence[Arrival] = (),
+    source: str | None = None,
 ) -> Applied:
     """Write the decisions of one judging of one patient, and the deliveries that tell them.
 
+    `source` is who sent the message that was judged.
     Raises Conflict or IntegrityError when an alert moved since it was read: roll back and judge again.
     """
-    judging = _Judging(connection, patient_id, evaluation_id, judgment, received_at, now)
+    judging = _Judging(connection, patient_id, evaluation_id, judgment, received_at, now, source)
     news = [told for d in decisions if d.step for told in _write(judging, d)]
     follow_up.arrived(connection, patient_id, arrivals, now)
     deliveries = enqueue(connection, patient_id, [n for n in news if n.lanes], received_at)
@@ -137,7 +140,7 @@ def _write(judging: _Judging, decision: Decision) -> list[News]:
 
 
 def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken:
-    owner = NOBODY_YET if decision.step is Step.HOLD else decision.addressees[0].address
+    owner = decision.addressees[0].address if decision.addressees else NOBODY_YET
     row = {
         **_judged_columns(judging, judged),
         "patient_id": judging.patient_id,
@@ -146,6 +149,8 @@ def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken
         "recipient_system": owner.system,
         "recipient_ident": owner.id,
         "received_at": judging.received_at,
+        "source": judging.source,
+        **({"held_for": decision.hold.why, "storm_id": decision.hold.storm} if decision.hold else {}),
     }
     data = {"evidence": row["evidence"], "headline": judged.headline, "severity": decision.severity}
     cause = Cause(
@@ -244,4 +249,5 @@ def _episode(row: Row[Any], addressees: Iterable[Address]) -> Episode:
         as_of=row.as_of,
         closed_at=row.closed_at,
         rules_changed=row.rules_changed,
+        held_for=row.held_for,
     )

@@ -39,6 +39,8 @@ class AlertRow(SQLModel, table=True):
     set while somebody must be called about it. `as_of` is the moment of the judging that the evidence is
     from, `state` one of `alerts.states.State`, `reason` that of the newest step. `rules_changed` flags an
     alert whose rule is another one now.
+    `held_for` is why it is, or was at first, not told (`alerts.holding`; null: a rule's own hold),
+    `storm_id` the storm that held it, `source` the sender whose message raised it.
     """
 
     __tablename__ = "alert"
@@ -53,6 +55,8 @@ class AlertRow(SQLModel, table=True):
         ),
         UniqueConstraint("patient_id", "rule", "episode", name="alert_episode"),
         Index("alert_by_state", "state", "severity"),
+        Index("alert_of_rule", "rule", "raised_at"),
+        Index("alert_of_source", "source", "raised_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -86,6 +90,9 @@ class AlertRow(SQLModel, table=True):
     closed_at: datetime | None = None
     superseded_by: str | None = None
     rules_changed: bool = False
+    held_for: str | None = None
+    storm_id: int | None = None
+    source: str | None = None
     policy_id: int | None = None
     call_list_since: datetime | None = None
     answer_by: datetime | None = None
@@ -327,12 +334,46 @@ class PoolMemberRow(SQLModel, table=True):
     ident: str
 
 
+class StormRow(SQLModel, table=True):
+    """A surge of alerts of one rule or from one source, and what a person decided about those it held.
+
+    It holds new alerts until it has subsided or is answered; `raised` is how many there were at its start.
+    """
+
+    __tablename__ = "storm"
+    __table_args__ = (
+        Index(
+            "storm_one_open",
+            "kind",
+            "key",
+            unique=True,
+            sqlite_where=text("answered_at IS NULL"),
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    key: str
+    raised: int
+    limit: int
+    started_at: datetime
+    subsided_at: datetime | None = None
+    notified_at: datetime | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    answered_at: datetime | None = None
+    answered_by_system: str | None = None
+    answered_by_ident: str | None = None
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
 
 ALERT = _table("alert")
 ALERT_EVENT = _table("alert_event")
+STORM = _table("storm")
 ADDRESSEE = _table("addressee")
 DELIVERY = _table("delivery")
 NOTICE = _table("notice")

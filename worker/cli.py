@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "directory": ("worker.verbs.directory", "The clinicians alerts can be addressed to."),
     "routes": ("worker.verbs.routes", "Whom an alert would reach."),
     "escalation": ("worker.verbs.escalation", "How long an alert may wait, and who hears then."),
+    "storms": ("worker.verbs.storms", "Surges of alerts, and what becomes of those they hold."),
     "quarantine": ("worker.verbs.quarantine", "What could not be understood."),
     "codes": ("worker.verbs.codes", "What arrives unmapped; check a mapping."),
     "token": ("worker.verbs.token", "Access for programs."),

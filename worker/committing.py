@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from alerts import store
+from alerts import store, storms
 from alerts.reconcile import Decision
+from alerts.states import Step
 from rules.findings import Judgment
 from rules.truth import Truth
 from worker import faultpoints, metrics
@@ -27,6 +28,7 @@ from worker.quarantine import note
 from worker.reading import PatientKey, Read
 from worker.records import Stored
 from worker.statements import Said
+from worker.storms import terms_of
 from worker.tables import EVALUATION, MESSAGE, PATIENT
 
 
@@ -131,13 +133,27 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             now=now,
             received_at=one.newest_message.received_at,
             arrivals=arrivals(deps.ruleset, one.fresh),
+            source=one.newest_message.source,
         )
     note_gaps(connection, (said for group, _ in sure for read in group.reads for said in read.said), now)
+    _watch(deps, connection, judged, now)
     for group, _ in sure:
         for read in group.reads:
             for part in read.parts:
                 note(connection, read.message.id, part, now)
     finish(connection, [message for group, _ in sure for message in group.messages], now)
+
+
+def _watch(deps: Deps, connection: Connection, judged: Sequence[Judged], now: datetime) -> None:
+    """Brake where a rule or a source surges."""
+    raised = {
+        (decision.rule, one.newest_message.source)
+        for one in judged
+        for decision in one.decisions
+        if decision.step in (Step.RAISE, Step.HOLD)
+    }
+    if raised:
+        storms.watch(connection, raised, terms_of(deps.settings), now)
 
 
 def _write_evaluations(

@@ -7,6 +7,7 @@ comes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,8 +18,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts import storms
 from alerts.follow_up import Expectation
-from alerts.states import ASKING, OPEN, UNANSWERED
+from alerts.holding import HeldFor, Surge
+from alerts.states import ASKING, OPEN, UNANSWERED, State
 from alerts.tables import ALERT, DELIVERY, FOLLOW_UP, TIMER
 from alerts.unaddressed import reaches_nobody
 from rules.findings import Severity
@@ -43,6 +46,8 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "timers_late_seconds": ("How late the timer is that should have been done first.", ()),
     "ruleset_info": ("The rules that judged last.", ("fingerprint", "version")),
     "build_info": ("The running version.", ("version",)),
+    "alerts_held": ("Alerts that are raised and not told, by why.", ("reason",)),
+    "storms_open": ("Surges whose held alerts wait for a person.", ("kind", "key")),
     "database_up": ("Whether the database answered this scrape.", ()),
 }
 
@@ -76,6 +81,7 @@ class DatabaseGauges(Collector):
         _inbound(connection, families, now)
         _alerts(connection, families, now)
         _waiting(connection, families, now)
+        _held(connection, families, self._source_name)
         _outbox(connection, families, now)
         _follow_ups(connection, families, now)
         _rules(connection, families)
@@ -160,6 +166,21 @@ def _waiting(connection: Connection, families: Families, now: datetime) -> None:
     families["call_list_oldest_seconds"].add_metric([], _age(oldest, now))
     first = select(func.min(TIMER.c.planned_at)).where(TIMER.c.state == "pending")
     families["timers_late_seconds"].add_metric([], _age(connection.execute(first).scalar(), now))
+
+
+def _held(connection: Connection, families: Families, source_name: Callable[[str], str]) -> None:
+    held = (
+        select(ALERT.c.held_for, func.count()).where(ALERT.c.state == State.HELD).group_by(ALERT.c.held_for)
+    )
+    counts = {row[0]: row[1] for row in connection.execute(held)}
+    for why in HeldFor:
+        families["alerts_held"].add_metric([why.value], counts.get(why.value, 0))
+    seen: Counter[tuple[str, str]] = Counter()
+    for storm in storms.listing(connection):
+        key = storm["key"] if storm["kind"] == Surge.RULE else source_name(storm["key"])
+        seen[storm["kind"], key] += 1
+    for (kind, key), count in seen.items():
+        families["storms_open"].add_metric([kind, key], count)
 
 
 def _outbox(connection: Connection, families: Families, now: datetime) -> None:

@@ -14,9 +14,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from alerts import directory, store
+from alerts.holding import Holds
 from alerts.people import pool
 from alerts.reconcile import Episode, newest_episodes, reconcile
 from alerts.routing import Router
+from alerts.storms import in_force
 from rules.findings import Ended
 from worker import faultpoints, metrics
 from worker.channels import push_channels
@@ -25,6 +27,7 @@ from worker.committing import Group, Judged, commit
 from worker.composition import Deps
 from worker.counting import count_judged, count_read
 from worker.database import db_now, reading, writing
+from worker.live import is_live
 from worker.patients import ensure_patients, patient_ids
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
@@ -105,8 +108,11 @@ def _prepare(
         for patient, said in by_patient.items()
     }
     router = _router(deps, connection, list(after.values()), alerted)
+    storms = in_force(connection)
     return [
-        tuple(_judge(deps, after[patient], alerted[patient], router) for patient in sorted(by_patient))
+        tuple(
+            _judge(deps, after[patient], alerted[patient], router, storms) for patient in sorted(by_patient)
+        )
         for by_patient in news
     ]
 
@@ -132,7 +138,13 @@ def _with_news(stored: Stored, said: Sequence[Said], group: Group) -> Ready:
     return Ready(replace(after, judged_as_of=as_of, history=filled), tuple(fresh), as_of, newest)
 
 
-def _judge(deps: Deps, ready: Ready, episodes: Sequence[Episode], router: Router) -> Judged:
+def _judge(
+    deps: Deps,
+    ready: Ready,
+    episodes: Sequence[Episode],
+    router: Router,
+    storms: Mapping[tuple[str, str], int],
+) -> Judged:
     with metrics.EVALUATE.time():
         judgment = deps.ruleset.judge(ready.stored.history, ready.as_of)
     newest = newest_episodes(episodes)
@@ -141,7 +153,9 @@ def _judge(deps: Deps, ready: Ready, episodes: Sequence[Episode], router: Router
         return deps.ruleset.why_ended(rule, ready.stored.history, newest[rule].as_of, ready.as_of)
 
     own = replace(router, orderers=ready.stored.orderers)
-    decisions = reconcile(judgment, episodes, why_ended, deps.ruleset.rules, router=own)
+    live = is_live(ready.stored.history, deps.settings.live_since)
+    holds = Holds(live, storms, ready.newest_message.source)
+    decisions = reconcile(judgment, episodes, why_ended, deps.ruleset.rules, router=own, holds=holds)
     return Judged(ready.stored, ready.fresh, judgment, decisions, ready.newest_message)
 
 

@@ -20,7 +20,8 @@ FIELDS = frozenset(
         "event", "level", "timestamp", "logger", "message", "messages", "alert", "alerts", "evaluation",
         "delivery", "rule", "rules", "ruleset", "count", "counts", "reason", "state", "attempt", "attempts",
         "channel", "outcome", "format", "process", "pid", "exit_code", "seconds", "error", "address",
-        "setting", "digest", "part", "point", "duty", "version", "lease", "task",
+        "setting", "digest", "part", "point", "duty", "version", "lease", "task", "storm", "kind", "key",
+        "limit", "entry",
     }
 )  # fmt: skip
 """The only fields that are written. Ids are database numbers or rule ids; `error` is an exception's class."""

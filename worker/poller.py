@@ -18,6 +18,7 @@ from worker.database import writing
 from worker.explaining import explain_due
 from worker.logs import logger
 from worker.pipeline import judge_due
+from worker.storms import storms_due
 from worker.telling import email_due, inbox_due, timers_due
 
 log = logger("worker.poller")
@@ -61,6 +62,10 @@ def _explain(deps: Deps) -> bool:
     return explain_due(deps) > 0
 
 
+def _storms(deps: Deps) -> bool:
+    return storms_due(deps) > 0
+
+
 def _seal(deps: Deps) -> bool:
     with writing(deps.engine) as connection:
         audit.seal(connection)
@@ -79,6 +84,7 @@ DUTIES: Mapping[str, Duty] = {
     "wake": Duty(_wake, 5.0),
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
+    "storms": Duty(_storms, 2.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

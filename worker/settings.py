@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "FERRULE_"
@@ -123,6 +123,15 @@ class Settings(BaseSettings):
         None, description="How long each severity may wait, and who hears of it then (YAML)."
     )
     fallback_pool: str = Field("unaddressed", description="The pool that gets alerts nobody else can get.")
+    live_since: AwareDatetime | None = Field(
+        None, description="Results known before this time (with offset) are judged and never told."
+    )
+    storm_floor: int = Field(
+        200, ge=0, description="Alerts of one rule in STORM_MINUTES that are no storm yet; 0: no brake."
+    )
+    storm_minutes: int = Field(15, ge=1, le=1440, description="How long a surge is looked at.")
+    storm_factor: int = Field(10, ge=1, description="How many times the usual hour a surge must be.")
+    operator_email: str | None = Field(None, description="Who is told once of a storm.")
     local_accounts: bool = Field(False, description="on: allow POST /login with accounts kept by Ferrule.")
     pool: Literal["solo", "threads", "prefork"] = Field(
         "solo", description="Celery pool. solo: CONCURRENCY processes of one task each."

@@ -176,6 +176,7 @@ def _judges(settings: Settings, place: Path, url: str, broker_url: str) -> list[
         "FERRULE_DATABASE_URL": url,
         "FERRULE_DATABASE_URL_FILE": None,
         "FERRULE_POOL": "solo",
+        "FERRULE_STORM_FLOOR": "0",  # every message of the bench raises alerts
         "FERRULE_LOG_LEVEL": "error",
     }
     return [one for one in programs.worker_programs(here, given) if one.name.startswith("worker-")]

@@ -43,6 +43,7 @@ def _alert(row: Row[Any], patient: Document | None, history: list[Document]) -> 
         "severity": row.severity,
         "state": row.state,
         "reason": row.reason,
+        "held_for": row.held_for,
         "recipient": {"system": row.recipient_system, "id": row.recipient_ident},
         "headline": row.headline,
         "text": row.text,

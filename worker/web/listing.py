@@ -29,6 +29,7 @@ from worker.web.trends import trend
 
 PAGE = 50
 VALUES_IN_ROW = 3
+ARRIVES = ("raise", "release", "worsen", "wake", "reassign", "reopen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,7 @@ def arrived_since(
     mine: bool = False,
 ) -> tuple[ListRow, ...]:
     """Alerts that were raised, or worsened, after the step `mark`, the most severe first; without values."""
-    newer = select(ALERT_EVENT.c.alert_id).where(
-        ALERT_EVENT.c.id > mark, ALERT_EVENT.c.step.in_(("raise", "worsen", "wake", "reassign", "reopen"))
-    )
+    newer = select(ALERT_EVENT.c.alert_id).where(ALERT_EVENT.c.id > mark, ALERT_EVENT.c.step.in_(ARRIVES))
     query = select(ALERT).where(scope.visible(only_own=mine), belongs(tab, now), ALERT.c.id.in_(newer))
     return tuple(
         _row(row, tab, None, now, zone) for row in connection.execute(query.order_by(*order(tab)).limit(PAGE))

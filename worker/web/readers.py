@@ -80,6 +80,14 @@ def intake_of(reader: Anyone) -> Reader:
     return reader
 
 
+def operator_of(reader: Anyone) -> Reader:
+    """Somebody who runs Ferrule; raises WrongRole for the others."""
+    if reader.role != "operator":
+        raise WrongRole
+    return reader
+
+
+Operator = Annotated[Reader, Depends(operator_of)]
 Clinician = Annotated[Reader, Depends(clinician_of)]
 Intake = Annotated[Reader, Depends(intake_of)]
 

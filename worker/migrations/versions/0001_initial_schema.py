@@ -73,6 +73,9 @@ def upgrade() -> None:
         sa.Column("closed_at", UTCDateTime(), nullable=True),
         sa.Column("superseded_by", sa.String(), nullable=True),
         sa.Column("rules_changed", sa.Boolean(), nullable=False),
+        sa.Column("held_for", sa.String(), nullable=True),
+        sa.Column("storm_id", sa.Integer(), nullable=True),
+        sa.Column("source", sa.String(), nullable=True),
         sa.Column("policy_id", sa.Integer(), nullable=True),
         sa.Column("call_list_since", UTCDateTime(), nullable=True),
         sa.Column("answer_by", UTCDateTime(), nullable=True),
@@ -81,6 +84,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("alert_by_state", ["state", "severity"], unique=False)
+        batch_op.create_index("alert_of_rule", ["rule", "raised_at"], unique=False)
+        batch_op.create_index("alert_of_source", ["source", "raised_at"], unique=False)
         batch_op.create_index(
             "alert_one_open_episode",
             ["patient_id", "rule"],
@@ -161,6 +166,32 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
         )
         batch_op.create_index("delivery_lane", ["lane", "id"], unique=False)
+
+    op.create_table(
+        "storm",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("raised", sa.Integer(), nullable=False),
+        sa.Column("limit", sa.Integer(), nullable=False),
+        sa.Column("started_at", UTCDateTime(), nullable=False),
+        sa.Column("subsided_at", UTCDateTime(), nullable=True),
+        sa.Column("notified_at", UTCDateTime(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("answered_at", UTCDateTime(), nullable=True),
+        sa.Column("answered_by_system", sa.String(), nullable=True),
+        sa.Column("answered_by_ident", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("storm", schema=None) as batch_op:
+        batch_op.create_index(
+            "storm_one_open",
+            ["kind", "key"],
+            unique=True,
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
 
     op.create_table(
         "file_progress",
@@ -855,6 +886,14 @@ def downgrade() -> None:
 
     op.drop_table("message")
     op.drop_table("file_progress")
+    with op.batch_alter_table("storm", schema=None) as batch_op:
+        batch_op.drop_index(
+            "storm_one_open",
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
+
+    op.drop_table("storm")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("delivery_lane")
         batch_op.drop_index(
@@ -877,6 +916,8 @@ def downgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
+        batch_op.drop_index("alert_of_source")
+        batch_op.drop_index("alert_of_rule")
         batch_op.drop_index("alert_by_state")
 
     op.drop_table("alert")
