@@ -58,42 +58,51 @@ class Ladder(_Shape):
         return {"remind": self.remind, "cover": self.cover, "pool": self.pool, "call": self.call}
 
 
-CRITICAL = Ladder(
-    answer_within="60 min",
-    remind="15 min",
-    cover="30 min",
-    pool="45 min",
-    call="60 min",
-    acknowledged_for="4 h",
-)
-"""clinical.md 4.0: phone or page with read-back, within minutes. Laboratories aim at an hour for a critical
-value, so that a person calls when it has passed, and everybody else was asked before.
-"""
-HIGH = Ladder(
-    answer_within="1 working day",
-    remind="1 working day",
-    cover="2 working days",
-    pool="3 working days",
-    call="4 working days",
-    acknowledged_for="14 d",
-)
-"""A task within one working day: the reminder comes on its morning, the next person is asked on the morning
-after it has passed. Not at night, nor on a day when nobody is there.
-"""
-MODERATE = Ladder(
-    answer_within="7 d", remind="7 d", cover="10 d", pool="14 d", call="28 d", acknowledged_for="30 d"
-)
-"""It waits in the list; a week is an ordinary interval between two looks at it, and a month the longest
-that a matter worth an alert should lie.
-"""
+class CriticalLadder(Ladder):
+    """Phone or page with read-back, within minutes (clinical.md 4.0). Laboratories aim at an hour for a
+    critical value, so that a person calls when it has passed, and everybody else was asked before.
+    """
+
+    answer_within: Wait = "60 min"
+    remind: Wait = "15 min"
+    cover: Wait = "30 min"
+    pool: Wait = "45 min"
+    call: Wait = "60 min"
+    acknowledged_for: Wait = "4 h"
+
+
+class HighLadder(Ladder):
+    """A task within one working day: the reminder comes on its morning, the next person is asked on the
+    morning after it has passed. Not at night, nor on a day when nobody is there.
+    """
+
+    answer_within: Wait = "1 working day"
+    remind: Wait = "1 working day"
+    cover: Wait = "2 working days"
+    pool: Wait = "3 working days"
+    call: Wait = "4 working days"
+    acknowledged_for: Wait = "14 d"
+
+
+class ModerateLadder(Ladder):
+    """It waits in the list; a week is an ordinary interval between two looks at it, and a month the longest
+    that a matter worth an alert should lie.
+    """
+
+    answer_within: Wait = "7 d"
+    remind: Wait = "7 d"
+    cover: Wait = "10 d"
+    pool: Wait = "14 d"
+    call: Wait = "28 d"
+    acknowledged_for: Wait = "30 d"
 
 
 class Ladders(_Shape):
     """The ladder of each severity. There is none for low: it is shown, never pushed and never escalated."""
 
-    critical: Ladder = CRITICAL
-    high: Ladder = HIGH
-    moderate: Ladder = MODERATE
+    critical: CriticalLadder = CriticalLadder()
+    high: HighLadder = HighLadder()
+    moderate: ModerateLadder = ModerateLadder()
 
 
 class FollowUps(_Shape):

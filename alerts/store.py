@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from alerts import follow_up
+from alerts import audit, follow_up
 from alerts.addressing import address, addressees_of
 from alerts.follow_up import Arrival
 from alerts.people import NOBODY_YET, Address, ferrule
@@ -168,13 +168,22 @@ def _expect(judging: _Judging, taken: Taken, judged: RuleJudgment) -> None:
 
 def _change(judging: _Judging, decision: Decision, episode: Episode) -> Taken:
     standing = Standing(episode.alert_id, judging.patient_id, episode.state, episode.version)
-    cause = Cause(RECONCILER, judging.now, decision.reason, _event_data(decision, episode))
+    data = _event_data(decision, episode)
+    if decision.tell_carried:
+        data["read_by"] = _readers(judging.connection, episode.alert_id)
+    cause = Cause(RECONCILER, judging.now, decision.reason, data)
     taken = take(judging.connection, standing, decision.step or Step.JOIN, cause, _changes(judging, decision))
     if decision.step is Step.RELEASE and decision.judged:
         _expect(judging, taken, decision.judged)
     if decision.action in (Action.WITHDRAW, Action.CLOSE):
         follow_up.cancel(judging.connection, episode.alert_id, decision.reason, judging.now)
     return taken
+
+
+def _readers(connection: Connection, alert_id: int) -> list[Document]:
+    """Who may have acted on what is corrected or taken back now."""
+    found = audit.readers(connection, alert_id)
+    return [{"system": system, "id": ident, "at": time_text(at)} for system, ident, at in found]
 
 
 def _changes(judging: _Judging, decision: Decision) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel
 
 DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
 STILL_OPEN = text("closed_at IS NULL")
+WAS_READ = text("action = 'read'")
 STILL_PENDING = text("state = 'pending'")
 
 
@@ -242,7 +243,11 @@ class AuditRow(SQLModel, table=True):
     """
 
     __tablename__ = "audit"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # Who had read what is taken back.
+        Index("audit_read", "object_id", sqlite_where=WAS_READ, postgresql_where=WAS_READ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime

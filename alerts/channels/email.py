@@ -76,7 +76,7 @@ class EmailChannel:
     server: SmtpServer
     sender: str
     page_url: str
-    tls_context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    tls_context: ssl.SSLContext | None = None
     timeout_seconds: float = TIMEOUT_SECONDS
     name: str = "email"
     instant: bool = False
@@ -101,7 +101,7 @@ class EmailChannel:
         server = self.server
         if server.tls:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=self.timeout_seconds, context=self.tls_context
+                server.host, server.port, timeout=self.timeout_seconds, context=self._trusted()
             )
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=self.timeout_seconds)
@@ -114,12 +114,16 @@ class EmailChannel:
         finally:
             smtp.close()
 
+    def _trusted(self) -> ssl.SSLContext:
+        """The authorities of this machine, read when a mail is sent: a channel is made every second."""
+        return self.tls_context or ssl.create_default_context()
+
     def _secure(self, smtp: smtplib.SMTP) -> None:
         smtp.ehlo_or_helo_if_needed()
         if self.server.tls or self.server.starttls == "never":
             return
         if smtp.has_extn("starttls"):
-            smtp.starttls(context=self.tls_context)
+            smtp.starttls(context=self._trusted())
             smtp.ehlo()
         elif self.server.starttls == "required":
             raise Passing("tls-not-offered", is_down=True)

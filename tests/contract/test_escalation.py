@@ -17,7 +17,7 @@ from alerts.escalation import Timer
 from alerts.leases import writing
 from alerts.outbox import deliver_due
 from alerts.people import Actor, Address, pool
-from alerts.policy import EscalationPolicy, Ladder, Ladders
+from alerts.policy import CriticalLadder, EscalationPolicy, Ladders
 from alerts.routing import Covering
 from alerts.states import Step
 from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, DELIVERY, TIMER
@@ -208,7 +208,7 @@ def test_a_snooze_that_ends_starts_the_ladder_again(engine: Engine, ward: Ward) 
 def test_the_plan_is_fixed_at_birth_whatever_policy_comes_later(engine: Engine, ward: Ward) -> None:
     old = raised(ward)
     before = pending(engine, old)
-    hasty = Ladder(
+    hasty = CriticalLadder(
         answer_within="5 min",
         remind="1 min",
         cover="2 min",
@@ -346,7 +346,7 @@ def timers_claimed(connection: Connection, clock: Clock) -> list[Any]:
 
 def race(engine: Engine, rounds: int) -> None:
     """F69: an acknowledgement and an escalation at the same moment; whoever is first, the other sees it."""
-    ladder = Ladder(
+    ladder = CriticalLadder(
         answer_within="5 min",
         remind="1 min",
         cover="2 min",

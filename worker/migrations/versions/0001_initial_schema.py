@@ -112,6 +112,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(
+            "audit_read",
+            ["object_id"],
+            unique=False,
+            sqlite_where=sa.text("action = 'read'"),
+            postgresql_where=sa.text("action = 'read'"),
+        )
+
     op.create_table(
         "audit_seal",
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
@@ -909,6 +918,9 @@ def downgrade() -> None:
 
     op.drop_table("cover")
     op.drop_table("audit_seal")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("audit_read")
+
     op.drop_table("audit")
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.drop_index(
