@@ -18,8 +18,10 @@ from worker import faultpoints
 from worker.accepting import Inbound, Receipt, accept_within, count_accepted
 from worker.database import db_now, retried, writing
 from worker.fhir_memory import Kept, matching, register, standing, version_of
-from worker.intake.fhir import UNNAMED, subject_of
+from worker.intake.fhir import UNNAMED, address_in, fallback_of, subject_of
+from worker.intake.fhir_files import REFERRED_TO
 from worker.intake.fhir_issues import Issue
+from worker.intake.fhir_package import read_package
 from worker.intake.fhir_scope import Part
 
 STALE = "If-Match: the resource has another version; nothing was changed"
@@ -97,6 +99,31 @@ def take(engine: Engine, source: str, raw: bytes, wishes: Sequence[Wish]) -> Tak
     if taken.receipt is not None:
         count_accepted(inbound, [taken.receipt])
     return taken
+
+
+def accept_files(engine: Engine, inbound: Sequence[Inbound]) -> list[Receipt]:
+    """Store messages of files, and write down those FHIR resources that later ones may refer to."""
+
+    def store() -> list[Receipt]:
+        with writing(engine) as connection:
+            receipts = accept_within(connection, inbound)
+            for message, receipt in zip(inbound, receipts, strict=True):
+                if message.format == "fhir" and message.unreadable is None:
+                    named = _referred_to(message.raw)
+                    register(connection, message.source, receipt.message, named, db_now(connection))
+            faultpoints.reach("inside-commit")
+        return receipts
+
+    receipts = retried(store)
+    count_accepted(inbound, receipts)
+    return receipts
+
+
+def _referred_to(raw: bytes) -> list[tuple[str, Part]]:
+    if not any(f'"{name}"'.encode() in raw for name in REFERRED_TO):
+        return []
+    parts = read_package(raw).parts
+    return [(address_in(part, fallback_of(raw)), part) for part in parts if part.type in REFERRED_TO]
 
 
 def _take(

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 
 from worker.intake.event import Event, parse_event
-from worker.intake.fhir import UNNAMED, decode_fhir, fallback_of
+from worker.intake.fhir import UNNAMED, decode_fhir, fallback_of, refuse_unreadable
 from worker.intake.fhir_scope import Known, nothing_known
 from worker.intake.hl7v2 import decode_hl7, read_header
 from worker.intake.unreadable import Reason, Unreadable
@@ -71,6 +71,7 @@ def envelope_of(format: str, raw: bytes) -> Envelope:
         event = parse_event(raw)
         return Envelope(event.source, event.id)
     if format == "fhir":
+        refuse_unreadable(raw)
         return Envelope(UNNAMED, fallback_of(raw))
     header = read_header(raw)
     if header.control_id:

@@ -294,7 +294,7 @@ def parse_event(raw: bytes) -> Event:
 def event_of(value: object) -> Event:
     """The event in an already read JSON value; raises `Unreadable`."""
     if isinstance(value, dict) and "resourceType" in value and "specversion" not in value:
-        raise Unreadable(Reason.FORMAT_LATER, "", "FHIR is not read by this version; send events or HL7 v2")
+        raise Unreadable(Reason.FORMAT_LATER, "", "this is FHIR: send it to /fhir, or as a file")
     try:
         return Event.model_validate(value)
     except ValidationError as error:

@@ -27,6 +27,9 @@ from worker.intake.unreadable import Unreadable
 UNNAMED = "urn:ferrule:fhir"
 """The source of what came without a sender's name."""
 
+SPOKEN_OF = (Observation, DiagnosticReport, *RECORDS)
+"""The resources that are about a patient."""
+
 _TAKEN_BACK = frozenset({"entered-in-error", "cancelled"})
 
 
@@ -78,6 +81,16 @@ def faults_of(package: Package, known: Known = nothing_known) -> dict[int, FhirI
     return found
 
 
+def refuse_unreadable(raw: bytes) -> None:
+    """Raise `Unreadable` for a message of which nothing can be read, whatever its references lead to."""
+    try:
+        package = read_package(raw)
+        if package.entries and all(entry.fault for entry in package.entries):
+            raise package.entries[0].fault or AssertionError
+    except FhirInvalid as fault:
+        raise fault.unreadable() from None
+
+
 def fallback_of(raw: bytes) -> str:
     """What names the resources of a message that name themselves by nothing."""
     return hashlib.sha256(raw).hexdigest()
@@ -97,8 +110,7 @@ def _refuse(entry: Entry, scope: Scope) -> None:
 
 def subject_of(resource: Resource) -> Reference | None:
     """Whom a resource is about; None for those that are about nobody, or that are the patient."""
-    about = isinstance(resource, Observation | DiagnosticReport) or isinstance(resource, RECORDS)
-    subject = getattr(resource, "subject", None) if about else None
+    subject = getattr(resource, "subject", None) if isinstance(resource, SPOKEN_OF) else None
     return subject if isinstance(subject, Reference) else None
 
 

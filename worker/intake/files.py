@@ -15,12 +15,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from worker.intake import fhir_package
 from worker.intake.csv_mapping import CsvMapping
 from worker.intake.csv_rows import event_rows
 from worker.intake.decode import FORMATS, decode_parts
 from worker.intake.event import Event
+from worker.intake.fhir_files import FileMemory
 from worker.intake.hl7_pieces import hl7_pieces
 from worker.intake.json_pieces import is_one_a_line, line_pieces, value_pieces
+from worker.intake.json_text import MAX_BYTES
 from worker.intake.unreadable import Reason, Unreadable
 
 CHUNK_BYTES = 1 << 16
@@ -56,7 +59,12 @@ def read_events(
     read_bytes: Callable[[int], None] | None = None,
     mapping: CsvMapping | None = None,
 ) -> Iterator[Event | Unreadable]:
-    """Every event in the files, in order, and beside them what could not be read."""
+    """Every event in the files, in order, and beside them what could not be read.
+
+    A FHIR reference may lead from one file into another.
+    """
+    paths = list(paths)
+    known = FileMemory(lambda: _fhir_bytes(paths))
     for piece in read_pieces(paths, format, read_bytes, mapping):
         if isinstance(piece, Unreadable):
             yield piece
@@ -65,12 +73,19 @@ def read_events(
             yield piece.why.within(piece.place)
             continue
         try:
-            decoded = decode_parts(piece.format, piece.raw)
+            decoded = decode_parts(piece.format, piece.raw, known=known)
         except Unreadable as error:
             yield error.within(piece.place)
             continue
         yield from decoded.events
         yield from (refused.within(piece.place) for refused in decoded.refused)
+
+
+def _fhir_bytes(paths: Iterable[Path]) -> Iterator[bytes]:
+    """The FHIR in files that can be read a second time."""
+    for piece in read_pieces(path for path in paths if path.is_file()):
+        if isinstance(piece, Piece) and piece.format == Format.FHIR.value:
+            yield piece.raw
 
 
 def read_pieces(
@@ -115,7 +130,8 @@ def _pieces(
     if known is Format.CSV and mapping is not None:
         yield from _rows(everything, name, mapping)
         return
-    cut = hl7_pieces(everything) if known is Format.HL7 else _json_pieces(everything, head)
+    most = fhir_package.MAX_BYTES if known is Format.FHIR else MAX_BYTES
+    cut = hl7_pieces(everything) if known is Format.HL7 else _json_pieces(everything, head, most)
     for line, raw in cut:
         place = f"{name}:{line}"
         yield raw.within(place) if isinstance(raw, Unreadable) else Piece(known.value, raw, place)
@@ -130,13 +146,13 @@ def _rows(chunks: Iterable[bytes], name: str, mapping: CsvMapping) -> Iterator[P
             yield Piece(Format.EVENT.value, made, place)
 
 
-def _json_pieces(chunks: Iterable[bytes], head: bytes) -> Iterator[tuple[int, bytes | Unreadable]]:
+def _json_pieces(chunks: Iterable[bytes], head: bytes, most: int) -> Iterator[tuple[int, bytes | Unreadable]]:
     start = head.removeprefix(_BYTE_ORDER_MARK).lstrip()
     if start.startswith(b"["):
-        return value_pieces(chunks, array=True)
+        return value_pieces(chunks, array=True, most_bytes=most)
     if start.startswith(b"{") and not is_one_a_line(start):
-        return value_pieces(chunks, array=False)
-    return line_pieces(chunks)
+        return value_pieces(chunks, array=False, most_bytes=most)
+    return line_pieces(chunks, most)
 
 
 def _detected(head: bytes, mapping: CsvMapping | None) -> Format:

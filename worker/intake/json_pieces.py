@@ -14,7 +14,6 @@ from worker.intake.unreadable import Reason, Unreadable
 Pieces = Iterator[tuple[int, bytes | Unreadable]]
 
 _TOKEN = re.compile(rb'["\\{}\[\]\n]')
-_TOO_LARGE = f"send at most {MAX_BYTES} bytes in one event"
 
 
 def is_one_a_line(head: bytes) -> bool:
@@ -23,30 +22,34 @@ def is_one_a_line(head: bytes) -> bool:
     return not rest.strip() or first.rstrip().endswith(b"}") or rest.lstrip().startswith(b"{")
 
 
-def line_pieces(chunks: Iterable[bytes]) -> Pieces:
+def line_pieces(chunks: Iterable[bytes], most_bytes: int = MAX_BYTES) -> Pieces:
     """(line, bytes) for each line that is not blank."""
     rest, number, dropping = b"", 1, False
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line.strip() and not dropping:
-                yield number, _within_limit(line)
+                yield number, _within_limit(line, most_bytes)
             number, dropping = number + 1, False
-        if len(rest) > MAX_BYTES + 2:
+        if len(rest) > most_bytes + 2:
             if not dropping:
-                yield number, Unreadable(Reason.TOO_LARGE, "", _TOO_LARGE)
+                yield number, _too_large(most_bytes)
             rest, dropping = b"", True
     if rest.strip() and not dropping:
-        yield number, _within_limit(rest)
+        yield number, _within_limit(rest, most_bytes)
 
 
-def _within_limit(line: bytes) -> bytes | Unreadable:
-    return line if len(line) <= MAX_BYTES else Unreadable(Reason.TOO_LARGE, "", _TOO_LARGE)
+def _within_limit(line: bytes, most_bytes: int) -> bytes | Unreadable:
+    return line if len(line) <= most_bytes else _too_large(most_bytes)
 
 
-def value_pieces(chunks: Iterable[bytes], *, array: bool) -> Pieces:
+def _too_large(most_bytes: int) -> Unreadable:
+    return Unreadable(Reason.TOO_LARGE, "", f"send at most {most_bytes} bytes in one message")
+
+
+def value_pieces(chunks: Iterable[bytes], *, array: bool, most_bytes: int = MAX_BYTES) -> Pieces:
     """(line, bytes) for each object of an array, or of a text of objects one after another."""
-    cutter = _Cutter(array)
+    cutter = _Cutter(array, most_bytes)
     for chunk in chunks:
         yield from cutter.feed(chunk)
         if cutter.lost:
@@ -57,8 +60,9 @@ def value_pieces(chunks: Iterable[bytes], *, array: bool) -> Pieces:
 class _Cutter:
     """Finds where objects begin and end by counting brackets outside of strings."""
 
-    def __init__(self, array: bool) -> None:
+    def __init__(self, array: bool, most_bytes: int) -> None:
         self.lost = False
+        self._most_bytes = most_bytes
         self._floor = 1 if array else 0
         self._buffer = bytearray()
         self._at = 0  # where to look on
@@ -75,9 +79,9 @@ class _Cutter:
                 yield from self._token(match[0], match.start())
         self._at = max(self._at, len(self._buffer))
         self._forget()
-        if len(self._buffer) > MAX_BYTES:
+        if len(self._buffer) > self._most_bytes:
             self.lost = True
-            yield self._begin_line, Unreadable(Reason.TOO_LARGE, "", _TOO_LARGE)
+            yield self._begin_line, _too_large(self._most_bytes)
 
     def end(self) -> Pieces:
         if self._depth > 0:

@@ -14,7 +14,7 @@ class Reason(StrEnum):
     CHARSET = "charset"  # not decodable as declared, or UTF-16
     DUPLICATE_KEY = "duplicate-key"  # a JSON object says one key twice
     FILE = "file"  # cannot be opened
-    FORMAT_LATER = "format-later"  # FHIR and CSV are not read yet
+    FORMAT_LATER = "format-later"  # a format that this door does not read
     FORMAT_UNKNOWN = "format-unknown"
     IDENTITY_UNREADABLE = "identity-unreadable"  # an identifier holds bytes that cannot be what was meant
     MERGE_INCOMPLETE = "merge-incomplete"

@@ -21,9 +21,11 @@ from rich.progress import Progress as Bar
 from worker.accepting import Inbound, Outcome, accept
 from worker.composition import Deps, build
 from worker.failures import NO, USAGE, Failure
+from worker.fhir_door import accept_files, source_of
 from worker.file_progress import Progress
 from worker.intake.csv_mapping import CsvMapping, load_mapping
 from worker.intake.decode import envelope_of
+from worker.intake.fhir_files import in_order
 from worker.intake.files import Format, Piece, read_pieces
 from worker.intake.unreadable import Unreadable
 from worker.settings import read_settings
@@ -44,12 +46,17 @@ def submit_files(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="How the columns of CSV are meant: a YAML file.")
     ] = None,
+    source: Annotated[
+        str, typer.Option("--source", help="Who sends FHIR: the label of its token, or a URI.")
+    ] = "",
 ) -> None:
     """Store messages from files and put them on the queue; run again, it goes on where it was stopped.
 
     Example: ferrule submit day.ndjson results.hl7
 
     Example: ferrule submit archive.csv --mapping archive.csv-mapping.yaml
+
+    Example: ferrule submit Patient.ndjson Observation.ndjson --format fhir
     """
     deps = build(read_settings())
     columns = _mapping(mapping)
@@ -57,12 +64,12 @@ def submit_files(
     with _progress(files) as progress:
         task = progress.add_task("submit", total=_total_bytes(files))
         try:
-            for file in files:
+            for file in in_order(files):
 
                 def pieces(file: Path = file) -> Iterator[Piece | Unreadable]:
                     return read_pieces([file], format, lambda size: progress.advance(task, size), columns)
 
-                _submit(deps, Progress.of(deps.engine, file), pieces, counts)
+                _submit(deps, Progress.of(deps.engine, file), pieces, counts, source)
         except KeyboardInterrupt:
             raise Failure(f"stopped: {_summary(counts)}; run it again to go on from here", NO) from None
     typer.echo(_summary(counts))
@@ -71,13 +78,17 @@ def submit_files(
 
 
 def _submit(
-    deps: Deps, progress: Progress, pieces: Callable[[], Iterator[Piece | Unreadable]], counts: Counter[str]
+    deps: Deps,
+    progress: Progress,
+    pieces: Callable[[], Iterator[Piece | Unreadable]],
+    counts: Counter[str],
+    source: str,
 ) -> None:
     """One file, from where an earlier run left it."""
     rest = progress.resume(pieces)
     counts["skipped"] += progress.pieces
     while batch := list(itertools.islice(rest, BATCH)):
-        messages = [message for piece in batch if (message := _message(piece, counts))]
+        messages = [message for piece in batch if (message := _message(piece, counts, source))]
         _store(deps, messages, counts)
         progress.passed(batch)
     progress.finished()
@@ -97,8 +108,11 @@ def _mapping(path: Path | None) -> CsvMapping | None:
         raise Failure(str(why), USAGE) from None
 
 
-def inbound_of(piece: Piece) -> Inbound:
-    """The message to store for some bytes of a file, set aside with its reason when it has no envelope."""
+def inbound_of(piece: Piece, source: str = "") -> Inbound:
+    """The message to store for some bytes of a file, set aside with its reason when it has no envelope.
+
+    `source` says who sends FHIR, which does not say so itself.
+    """
     try:
         if piece.why is not None:
             raise piece.why
@@ -107,16 +121,17 @@ def inbound_of(piece: Piece) -> Inbound:
         message_id = hashlib.sha256(piece.raw).hexdigest()
         reason = (why.reason.value, why.place, why.remedy)
         return Inbound(UNNAMED_SOURCE, message_id, piece.format, piece.raw, reason)
-    return Inbound(envelope.source, envelope.message_id, piece.format, piece.raw)
+    sender = source_of(source) if piece.format == Format.FHIR.value else envelope.source
+    return Inbound(sender, envelope.message_id, piece.format, piece.raw)
 
 
-def _message(piece: Piece | Unreadable, counts: Counter[str]) -> Inbound | None:
+def _message(piece: Piece | Unreadable, counts: Counter[str], source: str) -> Inbound | None:
     """The message to store, telling what could not be read."""
     if isinstance(piece, Unreadable):
         counts["unreadable"] += 1
         typer.echo(f"ferrule: {piece}", err=True)
         return None
-    message = inbound_of(piece)
+    message = inbound_of(piece, source)
     if message.unreadable is not None:
         counts["unreadable"] += 1
         reason, place, remedy = message.unreadable
@@ -127,7 +142,8 @@ def _message(piece: Piece | Unreadable, counts: Counter[str]) -> Inbound | None:
 
 def _store(deps: Deps, batch: Sequence[Inbound], counts: Counter[str]) -> None:
     """One commit, then one ring of the bell."""
-    receipts = accept(deps.engine, batch)
+    take = accept_files if any(message.format == Format.FHIR.value for message in batch) else accept
+    receipts = take(deps.engine, batch)
     counts.update(receipt.outcome for receipt in receipts)
     if stored := [receipt.message for receipt in receipts if receipt.judge]:
         deps.publish(stored)
