@@ -39,9 +39,10 @@ def test_only_settings_that_exist_are_set(name: str) -> None:
         assert key.removeprefix(PREFIX).removesuffix("_FILE").lower() in Settings.model_fields
 
 
-def test_only_the_pages_are_published_and_only_on_loopback() -> None:
+def test_only_the_pages_and_the_hl7_door_are_published_and_only_on_loopback() -> None:
     assert {name: s["ports"] for name, s in SERVICES.items() if "ports" in s} == {
-        "web": ["127.0.0.1:8000:8000"]
+        "web": ["127.0.0.1:8000:8000"],
+        "listen": ["127.0.0.1:2575:2575"],
     }
 
 
