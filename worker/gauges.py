@@ -23,9 +23,13 @@ from alerts.follow_up import Expectation
 from alerts.holding import HeldFor, Surge
 from alerts.states import ASKING, OPEN, UNANSWERED, State
 from alerts.tables import ALERT, DELIVERY, FOLLOW_UP, TIMER
+from alerts.telling import HELD
 from alerts.unaddressed import reaches_nobody
 from rules.findings import Severity
 from worker.database import db_now, reading
+from worker.intake_gauges import LABELS as INTAKE_LABELS
+from worker.intake_gauges import IntakeGauges
+from worker.sources import no_sources
 from worker.tables import EVALUATION, MESSAGE, SOURCE_SEEN
 
 Families = dict[str, GaugeMetricFamily]
@@ -44,6 +48,7 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "call_list_alerts": ("Alerts somebody must be called about.", ("severity",)),
     "call_list_oldest_seconds": ("How long the oldest of them has been on the call list.", ()),
     "timers_late_seconds": ("How late the timer is that should have been done first.", ()),
+    **INTAKE_LABELS,
     "ruleset_info": ("The rules that judged last.", ("fingerprint", "version")),
     "build_info": ("The running version.", ("version",)),
     "alerts_held": ("Alerts that are raised and not told, by why.", ("reason",)),
@@ -55,9 +60,12 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
 class DatabaseGauges(Collector):
     """One look at the database, one sample for each thing in it."""
 
-    def __init__(self, engine: Engine, source_name: Callable[[str], str]) -> None:
+    def __init__(
+        self, engine: Engine, source_name: Callable[[str], str], intake: IntakeGauges | None = None
+    ) -> None:
         self._engine = engine
         self._source_name = source_name
+        self._intake = intake or IntakeGauges(no_sources)
 
     def describe(self) -> Iterable[Metric]:
         """Names only, so that registering asks no database."""
@@ -85,6 +93,7 @@ class DatabaseGauges(Collector):
         _outbox(connection, families, now)
         _follow_ups(connection, families, now)
         _rules(connection, families)
+        self._intake.fill(connection, families, now)
         _sources(connection, families, self._source_name)
 
 
@@ -184,7 +193,11 @@ def _held(connection: Connection, families: Families, source_name: Callable[[str
 
 
 def _outbox(connection: Connection, families: Families, now: datetime) -> None:
-    waiting = select(func.count(), func.min(DELIVERY.c.created_at)).where(DELIVERY.c.state == "pending")
+    # What somebody wants later, in a digest or after quiet hours, is not late.
+    is_held = DELIVERY.c.lane.endswith(HELD, autoescape=True) & (DELIVERY.c.due_at > now)
+    waiting = select(func.count(), func.min(DELIVERY.c.created_at)).where(
+        DELIVERY.c.state == "pending", ~(is_held & (DELIVERY.c.attempts == 0))
+    )
     count, oldest = connection.execute(waiting).one()
     families["outbox_pending"].add_metric([], count)
     families["outbox_oldest_seconds"].add_metric([], _age(oldest, now))

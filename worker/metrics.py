@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
 from worker.gauges import DatabaseGauges
+from worker.intake_gauges import IntakeGauges
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -183,10 +184,10 @@ def _empty(declared: Metric) -> Metric:
     return Metric(declared.name, declared.documentation, declared.type)
 
 
-def render(engine: Engine | None = None) -> bytes:
+def render(engine: Engine | None = None, intake: IntakeGauges | None = None) -> bytes:
     """The metrics page; with `engine`, also the gauges that come from the database."""
     registry = CollectorRegistry()
     registry.register(EveryFamily())
     if engine is not None:
-        registry.register(DatabaseGauges(engine, source_name))
+        registry.register(DatabaseGauges(engine, source_name, intake))
     return generate_latest(registry)

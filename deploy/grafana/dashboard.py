@@ -81,6 +81,30 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             },
         ),
         Panel(
+            "Waiting in quarantine, by source and reason",
+            "short",
+            {"{{source}} {{reason}}": "sum by (source, reason) (ferrule_quarantine_waiting)"},
+        ),
+        Panel(
+            "Oldest in quarantine",
+            "s",
+            {"{{source}} {{reason}}": "max by (source, reason) (ferrule_quarantine_oldest_seconds)"},
+        ),
+        Panel(
+            "Codes and units that nothing maps",
+            "short",
+            {"{{source}}, ours: {{ours}}": "max by (source, ours) (ferrule_unmapped_codes)"},
+        ),
+        Panel(
+            "Values that look like another unit",
+            "short",
+            {
+                "{{source}} {{analyte}}: {{unit}} like {{other}}": (
+                    "max by (source, analyte, unit, other) (ferrule_unit_suspect)"
+                )
+            },
+        ),
+        Panel(
             "Results that could not be used",
             "cps",
             {"{{outcome}}": 'sum by (outcome) (rate(ferrule_results_total{outcome!="usable"}[5m]))'},

@@ -22,7 +22,7 @@ from worker.quarantine import NotInQuarantine, Only, bytes_of, discard, heaps, r
 from worker.releasing import Released, messages_understood_now, read_all_again, release_all, sources_named
 from worker.settings import read_settings
 from worker.sources import Sources
-from worker.verbs.acting import at_terminal, the_database
+from worker.terminal import at_terminal, the_database
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="What could not be understood."

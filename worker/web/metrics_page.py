@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -9,6 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from worker import metrics
 from worker.composition import Deps
+from worker.intake_gauges import IntakeGauges
+from worker.sources import InForce
 from worker.web.deps import Have
 
 router = APIRouter()
@@ -19,7 +22,14 @@ def page(request: Request, have: Have) -> Response:
     """All families. 404 to anyone who is not on this machine, or who comes through a proxy that is."""
     if not (request.app.state.metrics_for_all or _is_local(request)):
         raise HTTPException(404)
-    return Response(metrics.render(have.engine), media_type=CONTENT_TYPE_LATEST)
+    page = metrics.render(have.engine, _intake_gauges(have.sources))
+    return Response(page, media_type=CONTENT_TYPE_LATEST)
+
+
+@lru_cache(maxsize=4)
+def _intake_gauges(sources: InForce) -> IntakeGauges:
+    """Kept between scrapes: it remembers when the unit watch looked last."""
+    return IntakeGauges(sources)
 
 
 def create_metrics_app(deps: Deps) -> FastAPI:
