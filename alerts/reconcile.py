@@ -102,6 +102,7 @@ class Episode:
     closed_at: datetime | None = None
     rules_changed: bool = False
     held_for: str | None = None
+    ruleset: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -144,6 +144,7 @@ def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken
     row = {
         **_judged_columns(judging, judged),
         "patient_id": judging.patient_id,
+        "filed_under": judging.patient_id,
         "episode": decision.episode.number + 1 if decision.episode else 1,
         "severity": decision.severity,
         "recipient_system": owner.system,
@@ -259,4 +260,5 @@ def _episode(row: Row[Any], addressees: Iterable[Address]) -> Episode:
         closed_at=row.closed_at,
         rules_changed=row.rules_changed,
         held_for=row.held_for,
+        ruleset=row.ruleset,
     )

@@ -62,6 +62,7 @@ class AlertRow(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     patient_id: int
+    filed_under: int | None = Field(default=None, index=True)
     rule: str
     rule_version: int
     episode: int

@@ -28,7 +28,7 @@ from worker.composition import Deps
 from worker.counting import count_judged, count_read
 from worker.database import db_now, reading, writing
 from worker.live import is_live
-from worker.patients import ensure_patients, patient_ids
+from worker.patients import ensure_patients, patient_ids, rows_of
 from worker.reading import PatientKey, Read
 from worker.records import Stored, load
 from worker.statements import Said, known_from, with_news
@@ -70,9 +70,10 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     """Judge and commit `groups`; those that lost a fence, unwritten, to be judged again."""
     if not groups:
         return []
-    ids = _known_patients(deps, groups)
-    groups = groups_of((read for group in groups for read in group.reads), ids)
+    _know_patients(deps, groups)
     with reading(deps.engine) as connection:
+        ids = patient_ids(connection, frozenset(key for group in groups for key in group.patients))
+        groups = groups_of((read for group in groups for read in group.reads), ids)
         prepared = _prepare(deps, connection, groups, ids)
     faultpoints.reach("before-commit")
     held = commit(deps, groups, prepared)
@@ -82,16 +83,14 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     return [group for at, group in enumerate(groups) if at not in held]
 
 
-def _known_patients(deps: Deps, groups: Sequence[Group]) -> dict[PatientKey, int]:
-    """The row of every patient spoken of; those never heard of get one."""
+def _know_patients(deps: Deps, groups: Sequence[Group]) -> None:
+    """A row for everybody spoken of who was never heard of."""
     keys = frozenset(key for group in groups for key in group.patients)
     with reading(deps.engine) as connection:
-        ids = patient_ids(connection, keys)
-    if unknown := keys - ids.keys():
+        unknown = keys - patient_ids(connection, keys).keys()
+    if unknown:
         with writing(deps.engine) as connection:
             ensure_patients(connection, unknown, db_now(connection))
-            ids |= patient_ids(connection, unknown)
-    return ids
 
 
 def _prepare(
@@ -100,7 +99,8 @@ def _prepare(
     """Every patient of each group judged with the group's news."""
     patients = sorted(set(ids.values()))
     known = load(connection, patients)
-    news = [_news(group, ids) for group in groups]
+    rows = rows_of(connection, ids)
+    news = [_news(group, ids, rows) for group in groups]
     alerted = store.episodes_of(connection, patients)
     after = {
         patient: _with_news(known[patient], said, group)
@@ -117,20 +117,22 @@ def _prepare(
     ]
 
 
-def _news(group: Group, ids: Mapping[PatientKey, int]) -> dict[int, list[Said]]:
-    news: dict[int, list[Said]] = {}
+def _news(
+    group: Group, ids: Mapping[PatientKey, int], rows: Mapping[PatientKey, int]
+) -> dict[int, list[Said]]:
+    """What is said of each patient, filed under the identifier it came for; of a merged one maybe nothing."""
+    news: dict[int, list[Said]] = {ids[key]: [] for key in sorted(group.patients)}
     for said in (said for read in group.reads for said in read.said):
-        row = ids[said.patient.system, said.patient.id]
-        news.setdefault(row, []).append(replace(said, filed_under=row))
+        key = said.patient.system, said.patient.id
+        news[ids[key]].append(replace(said, filed_under=rows[key]))
     return news
 
 
 def _with_news(stored: Stored, said: Sequence[Said], group: Group) -> Ready:
     """The history with the news in it, as of its newest message's receipt, after every earlier judging."""
     messages = {message.id: message for message in group.messages}
-    newest = max(
-        (messages[one.message] for one in said), key=lambda message: (message.received_at, message.id)
-    )
+    of_patient = [messages[one.message] for one in said] or list(group.messages)
+    newest = max(of_patient, key=lambda message: (message.received_at, message.id))
     first_unseen = _first_unseen(stored)
     as_of = max((first_unseen, newest.received_at, *_slightly_ahead(said, newest.received_at)))
     after, fresh = with_news(stored, [known_from(one, first_unseen) for one in said])
@@ -150,7 +152,11 @@ def _judge(
     newest = newest_episodes(episodes)
 
     def why_ended(rule: str) -> Ended:
-        return deps.ruleset.why_ended(rule, ready.stored.history, newest[rule].as_of, ready.as_of)
+        why = deps.ruleset.why_ended(rule, ready.stored.history, newest[rule].as_of, ready.as_of)
+        if why is Ended.RULES_CHANGED and newest[rule].ruleset == deps.ruleset.fingerprint:
+            # Nothing changed in the rules: the patient is another one now, by a merge or by who they are.
+            return Ended.CORRECTED
+        return why
 
     own = replace(router, orderers=ready.stored.orderers)
     live = is_live(ready.stored.history, deps.settings.live_since)

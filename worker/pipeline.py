@@ -24,6 +24,7 @@ from worker.database import db_now, is_passing, writing
 from worker.fhir_memory import remembered
 from worker.judging import groups_of, judge_groups
 from worker.logs import logger
+from worker.merging import settled
 from worker.quarantine import note, set_aside
 from worker.reading import Read, read
 
@@ -78,6 +79,10 @@ def _terms(deps: Deps) -> Terms:
 
 def _judge_claimed(deps: Deps, claimed: Sequence[Claimed]) -> Turn:
     reads = [one for one in (_read(deps, message) for message in claimed) if one is not None]
+    try:
+        reads = settled(deps.engine, reads)
+    except Exception as error:
+        return Turn(len(claimed), _after_failure(deps, groups_of(reads), error))
     aside = [one for one in reads if one.whole is not None]
     if aside:
         _set_aside(deps, aside)

@@ -16,7 +16,7 @@ from worker.intake.decode import decode_parts
 from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
 from worker.intake.fhir_scope import Known, nothing_known
-from worker.intake.normalize import Facts, facts_of, merge_of
+from worker.intake.normalize import Facts, Merge, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
 from worker.quarantine import Aside
 from worker.settings import Settings
@@ -26,9 +26,6 @@ from worker.unused import worth_a_look
 POISON = b"FERRULE-POISON"
 """A message with this in it kills its reader, where a fault test has armed the point `poison`."""
 
-MERGES_LATER = Aside(
-    "merge-later", "type", "this version stores merges and does not act on them; release it after an upgrade"
-)
 PatientKey = tuple[str, str]
 
 
@@ -44,11 +41,17 @@ class Read:
     whole: Aside | None = None
     parts: tuple[Aside, ...] = ()
     noticed: tuple[str, ...] = ()
+    merges: tuple[Merge, ...] = ()
+
+    @property
+    def speaks_of(self) -> frozenset[PatientKey]:
+        """Of whom it says anything beside that they are one."""
+        return frozenset((said.patient.system, said.patient.id) for said in self.said)
 
     @property
     def patients(self) -> frozenset[PatientKey]:
-        """Whom it speaks of, as (system, id)."""
-        return frozenset((said.patient.system, said.patient.id) for said in self.said)
+        """Whom it is about, as (system, id)."""
+        return self.speaks_of | {key for merge in self.merges for key in (merge.survivor, merge.retired)}
 
 
 def read(
@@ -67,14 +70,15 @@ def read(
     if not decoded.events and decoded.refused:
         return Read(message, whole=_aside(decoded.refused[0]), parts=tuple(map(_aside, decoded.refused[1:])))
     parts = [_aside(why) for why in decoded.refused]
-    parts += [MERGES_LATER for event in decoded.events if merge_of(event) is not None]
+    merges = tuple(merge for event in decoded.events if (merge := merge_of(event)) is not None)
     dialect = replace(dialect, zone=dialect.zone or settings.default_zone)
     facts = [_facts(event, message, dialect) for event in decoded.events if merge_of(event) is None]
     parts += [why for one in facts for why in worth_a_look(one)]
-    if not facts and parts:
+    if not facts and not merges and parts:
         return Read(message, whole=parts[0], parts=tuple(parts[1:]))
     noticed = tuple(noticed.mark.value for one in facts for noticed in one.operations)
-    return Read(message, tuple(_said(message, one) for one in facts), parts=tuple(parts), noticed=noticed)
+    said = tuple(_said(message, one) for one in facts)
+    return Read(message, said, parts=tuple(parts), noticed=noticed, merges=merges)
 
 
 def _facts(event: Event, message: Claimed, dialect: Dialect) -> Facts:

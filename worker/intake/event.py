@@ -255,10 +255,11 @@ class ReportData(_Model):
 
 
 class MergeData(_Model):
-    """Two identifiers are one patient from now on."""
+    """Two identifiers are one patient from now on; `undone` says that they are not, after all."""
 
     survivor: Identifier
     retired: Identifier
+    undone: Said = None
 
 
 class Event(_Model):

@@ -79,6 +79,7 @@ class Merge:
 
     survivor: tuple[str, str]
     retired: tuple[str, str]
+    undone: bool = False
 
 
 def facts_of(
@@ -122,7 +123,7 @@ def merge_of(event: Event) -> Merge | None:
     """The merge an event asks for; None for a report or record event."""
     if not isinstance(event.data, MergeData):
         return None
-    return Merge(_key(event.data.survivor), _key(event.data.retired))
+    return Merge(_key(event.data.survivor), _key(event.data.retired), event.data.undone is True)
 
 
 def patient_key(event: Event) -> tuple[str, str]:

@@ -46,6 +46,7 @@ WHY: dict[str, str] = {
     "resolved-by-evidence": "a newer result or record answers it",
     "superseded-by": "a stronger finding covers it",
     "expired-by-policy": "nobody answered in the time the site allows",
+    "merged": "two patient identifiers became one, and another alert says the same",
     "held": "the rule asks to wait",
     "hold-ended": "what held it back no longer does",
     "fact-corrected": "a result it rested on was corrected or taken back",

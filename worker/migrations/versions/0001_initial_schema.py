@@ -44,6 +44,7 @@ def upgrade() -> None:
         "alert",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("filed_under", sa.Integer(), nullable=True),
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("rule_version", sa.Integer(), nullable=False),
         sa.Column("episode", sa.Integer(), nullable=False),
@@ -86,6 +87,7 @@ def upgrade() -> None:
         batch_op.create_index("alert_by_state", ["state", "severity"], unique=False)
         batch_op.create_index("alert_of_rule", ["rule", "raised_at"], unique=False)
         batch_op.create_index("alert_of_source", ["source", "raised_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_filed_under"), ["filed_under"], unique=False)
         batch_op.create_index(
             "alert_one_open_episode",
             ["patient_id", "rule"],
@@ -931,6 +933,7 @@ def downgrade() -> None:
         batch_op.drop_index("alert_of_source")
         batch_op.drop_index("alert_of_rule")
         batch_op.drop_index("alert_by_state")
+        batch_op.drop_index(batch_op.f("ix_alert_filed_under"))
 
     op.drop_table("alert")
     op.drop_table("code_gap")
