@@ -46,6 +46,7 @@ class Known:
     selections: Mapping[str, nodes.Selection]
     tables: frozenset[str]
     concepts: Mapping[str, Concept] = field(default_factory=lambda: CONCEPTS)
+    citations: frozenset[str] = frozenset()
 
 
 class Builder:
@@ -170,7 +171,7 @@ class Builder:
             rearm_after=_days(shape.rearm.after),
             actions=self._actions(shape, (*path, "actions")),
             follow_up=self._follow_up(shape, (*path, "follow_up")),
-            sources=tuple(shape.sources),
+            sources=self._sources(shape.sources, (*path, "sources")),
             cases=tuple(self._case(c, (*path, "cases", i)) for i, c in enumerate(shape.cases)),
             file=self.source.file,
             line=self.source.line(path),
@@ -214,6 +215,13 @@ class Builder:
             Expected(f.expect, _days(f.within), self._when(f.when, (*path, i)))
             for i, f in enumerate(shape.follow_up)
         )
+
+    def _sources(self, names: Sequence[str], path: Path_) -> tuple[str, ...]:
+        for i, name in enumerate(names):
+            if name not in self.known.citations:
+                near = nearest(name, self.known.citations)
+                raise self.source.error((*path, i), f"unknown source '{name}'; {near}add it to sources.yaml")
+        return tuple(names)
 
     def _case(self, shape: CaseShape, path: Path_) -> Case:
         missing = None if shape.missing is None else tuple(shape.missing)

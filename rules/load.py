@@ -65,6 +65,7 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     shared = _shared(sources, DEFINITIONS)
     concepts = concepts_at(own) if own else CONCEPTS
     vocabulary, known = _vocabulary(shared, concepts)
+    known = replace(known, citations=frozenset(citations))
     rules = _rules([s for n, s in sources.items() if not fnmatch(n, DEFINITIONS) and n != SOURCES], known)
     refused = Refused()
     with refused.gathered():
@@ -72,8 +73,6 @@ def load_ruleset(directory: Path | None = None, site: Path | None = None) -> Rul
     refused.check()
     with refused.gathered():
         _check_precedence(rules)
-    with refused.gathered():
-        _check_sources(rules, citations)
     with refused.gathered():
         _check_silence(rules, vocabulary)
     refused.check()
@@ -276,12 +275,6 @@ def _check_precedence(rules: Mapping[str, Rule]) -> None:
 def _with_statuses(rules: Mapping[str, Rule], site: Source) -> dict[str, Rule]:
     statuses = shaped(site, SiteFileShape).statuses
     return {n: replace(r, status=RuleStatus(statuses.get(n, r.status))) for n, r in rules.items()}
-
-
-def _check_sources(rules: Mapping[str, Rule], citations: Mapping[str, Citation]) -> None:
-    unknown = [(rule, name) for rule in rules.values() for name in rule.sources if name not in citations]
-    if unknown:
-        raise BadFile(*(f"{r.file}:{r.line}: unknown source '{n}'; add it to {SOURCES}" for r, n in unknown))
 
 
 def _check_silence(rules: Mapping[str, Rule], vocabulary: Vocabulary) -> None:

@@ -66,6 +66,8 @@ def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseMod
             return f"'{where[-1]}' is missing ({place}); {_LANGUAGE}"
         case "string_pattern_mismatch" if error["ctx"]["pattern"] == DAYS:
             return f"{place}: a whole number of days such as '42 d', not '{error['input']}'"
+        case "literal_error":
+            return f"{place}: expected {error['ctx']['expected']}, got '{error['input']}'"
         case _:
             return f"{place}: {error['msg']}"
 

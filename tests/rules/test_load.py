@@ -40,11 +40,11 @@ def test_b100_an_expression_that_means_nothing_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("    status: active\n", "    status: maybe\n", 7, "draft"),
+        ("    status: active\n", "    status: maybe\n", 7, "'retired', got 'maybe'"),
         ("    severity: high\n", "", 5, "'severity' is missing"),
         ("    version: 1\n", "    version: 1\n    colour: red\n", 7, "unknown key 'colour'"),
         ("        - ferritin < 30 ug/L\n", "        []\n", 12, "at least 1"),
-        ("    sources: [seed]\n", "    sources: [no-such-source]\n", 5, "unknown source 'no-such-source'"),
+        ("    sources: [seed]\n", "    sources: [sead]\n", 17, "unknown source 'sead'; did you mean 'seed'?"),
         ("    headline: A made-up headline\n", f"    headline: {'x' * 141}\n", 10, "140"),
     ],
 )
