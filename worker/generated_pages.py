@@ -22,6 +22,7 @@ from rules.load import load_ruleset
 from worker import metrics
 from worker.gauges import LABELS
 from worker.intake.event import event_schema_text
+from worker.published_schemas import asyncapi_text, openapi_text
 from worker.settings import PREFIX, Settings
 from worker.source_shape import SCHEMAS as SOURCE_SCHEMAS
 from worker.verbs.rules import SCHEMAS
@@ -136,6 +137,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "deploy/docs/cli.md": commands_page,
     "deploy/docs/rules.md": rules_page,
     "deploy/schemas/event.schema.json": event_schema_text,
+    "deploy/schemas/asyncapi.json": asyncapi_text,
+    "deploy/schemas/openapi.json": openapi_text,
     "deploy/schemas/escalation.schema.json": escalation_schema_text,
     **{f"deploy/schemas/{name}.schema.json": partial(source_schema_text, name) for name in SOURCE_SCHEMAS},
     **{f"rules/schema/{name}.schema.json": partial(schema_text, name) for name in SCHEMAS},

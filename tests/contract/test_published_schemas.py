@@ -1,0 +1,80 @@
+"""The published documents: valid by other people's tools, and true of what the doors take."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.kinds import need, on_path
+from worker.intake.event import parse_event
+from worker.published_schemas import PROGRAMS, asyncapi_text, openapi_text
+from worker.submitted import inbound_of, inbound_of_bytes
+from worker.web.cloudevents import EXAMPLE
+
+HERE = Path(__file__).parent / "asyncapi"
+
+
+@pytest.fixture(scope="module")
+def parser(pytestconfig: pytest.Config) -> Path:
+    """AsyncAPI's own parser, fetched once and kept between runs."""
+    npm = need("npm")
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir("asyncapi-parser")
+    locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    ready = folder / "ready"
+    if not ready.exists() or ready.read_text() != locked:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, folder)
+        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"needs npm packages (AsyncAPI's parser): npm ci: {done.stderr.strip()[-200:]}")
+        ready.write_text(locked)
+    return folder
+
+
+def checked(parser: Path, document: str) -> dict[str, Any]:
+    command = [str(on_path("node")), str(HERE / "check.mjs"), str(parser)]
+    done = subprocess.run(command, input=document, capture_output=True, text=True, check=True, timeout=120)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_asyncapis_own_parser_has_nothing_against_the_document(parser: Path) -> None:
+    assert checked(parser, asyncapi_text()) == {"read": True, "errors": []}
+
+
+def test_the_parser_finds_what_is_wrong(parser: Path) -> None:
+    broken = json.loads(asyncapi_text())
+    del broken["info"]["version"]
+    assert checked(parser, json.dumps(broken))["errors"]
+
+
+def test_the_examples_are_events_that_the_doors_take() -> None:
+    channels = json.loads(asyncapi_text())["channels"]
+    [[task], _, _] = channels["celeryTask"]["messages"]["submit"]["examples"][0]["payload"]
+    entry = channels["redisStream"]["messages"]["entry"]["examples"][0]["payload"]["event"]
+    assert inbound_of(task).unreadable is None
+    assert inbound_of_bytes(entry.encode()).unreadable is None
+    assert parse_event(json.dumps(EXAMPLE).encode()).report.results
+
+
+def test_openapi_names_every_path_of_programs_and_no_page() -> None:
+    document = json.loads(openapi_text())
+    assert {"/events", "/api/alerts", "/api/storms", "/healthz"} <= document["paths"].keys()
+    assert all(path.startswith(PROGRAMS) for path in document["paths"])
+    posted = document["paths"]["/events"]["post"]
+    assert {"application/cloudevents+json", "application/json"} <= posted["requestBody"]["content"].keys()
+    assert posted["security"] == [{"bearer": []}]
+
+
+def test_every_reference_in_openapi_leads_somewhere() -> None:
+    document = json.loads(openapi_text())
+    names = set(document["components"]["schemas"])
+    text = json.dumps(document)
+    referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert referred <= names
