@@ -146,7 +146,7 @@ def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _
     if not claimed:
         return None
     row = connection.execute(select(DELIVERY).where(DELIVERY.c.id == claimed[0].id)).one()
-    if row.lane.endswith(HELD) and claimed[0].attempts == 1:
+    if row.lane.endswith(HELD) and claimed[0].attempts == 1 and _is_all_live(connection, row):
         _bundle(connection, row)
     return _ready(connection, claimed[0], row, channel)
 
@@ -163,8 +163,9 @@ def _bundle(connection: Connection, row: Row[Any]) -> None:
         DELIVERY.c.due_at <= database_now(connection),
         DELIVERY.c.id != row.id,
     )
-    others = connection.execute(select(DELIVERY.c.id).where(held).with_for_update(skip_locked=True))
-    ids = list(others.scalars())
+    others = connection.execute(select(DELIVERY).where(held).with_for_update(skip_locked=True)).all()
+    # What events have overtaken is looked at by itself: it must not count as told.
+    ids = [other.id for other in others if _is_all_live(connection, other)]
     if not ids:
         return
     moved = NOTICE.update().where(NOTICE.c.delivery_id.in_(ids))
@@ -184,13 +185,7 @@ def _next_of_lane(channel: str) -> ColumnElement[bool]:
 
 def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Channel) -> _Ready:
     to = Address(row.recipient_system, row.recipient_ident)
-    notices = (
-        select(NOTICE, ALERT.c.state.label("alert_state"))
-        .join(ALERT, ALERT.c.id == NOTICE.c.alert_id)
-        .where(NOTICE.c.delivery_id == row.id)
-        .order_by(NOTICE.c.position, NOTICE.c.id)
-    )
-    live = [n for n in connection.execute(notices).all() if _still_says(connection, row, n)]
+    live = [n for n in _notices(connection, row) if _still_says(connection, row, n)]
     live.sort(key=lambda n: Severity(n.severity).rank)
     message = Message(
         key=row.delivery_key,
@@ -201,6 +196,21 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
     )
     untold = tuple(n.alert_id for n in live if n.alert_state == State.RAISED)
     return _Ready(claimed, row, message, tuple(n.event_id for n in live), untold)
+
+
+def _notices(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
+    """The lines of a delivery, each with the state its alert is in now."""
+    query = (
+        select(NOTICE, ALERT.c.state.label("alert_state"))
+        .join(ALERT, ALERT.c.id == NOTICE.c.alert_id)
+        .where(NOTICE.c.delivery_id == row.id)
+        .order_by(NOTICE.c.position, NOTICE.c.id)
+    )
+    return list(connection.execute(query).all())
+
+
+def _is_all_live(connection: Connection, row: Row[Any]) -> bool:
+    return all(_still_says(connection, row, notice) for notice in _notices(connection, row))
 
 
 def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool:
