@@ -21,11 +21,13 @@ from rules.catalogue import render
 from rules.load import load_ruleset
 from worker import metrics
 from worker.gauges import LABELS
+from worker.hl7_page import hl7_page
 from worker.intake.event import event_schema_text
 from worker.published_schemas import asyncapi_text, openapi_text
 from worker.settings import PREFIX, Settings
 from worker.source_shape import SCHEMAS as SOURCE_SCHEMAS
 from worker.verbs.rules import SCHEMAS
+from worker.web.fhir_metadata import capability_text
 
 NOTE = "<!-- Written by `ferrule docs` (make pages). Change the code, not this page. -->\n"
 
@@ -120,6 +122,11 @@ def escalation_schema_text() -> str:
     return json.dumps(EscalationPolicy.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def interface_page() -> str:
+    """The HL7 interface specification."""
+    return f"{NOTE}\n{hl7_page()}"
+
+
 def schema_text(name: str) -> str:
     """The JSON Schema of one kind of rule file, which its first line names for editors."""
     return json.dumps(SCHEMAS[name].model_json_schema(), indent=2, ensure_ascii=False) + "\n"
@@ -135,10 +142,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "deploy/docs/metrics.md": metrics_page,
     "deploy/docs/states.md": states_page,
     "deploy/docs/cli.md": commands_page,
+    "deploy/docs/hl7.md": interface_page,
     "deploy/docs/rules.md": rules_page,
     "deploy/schemas/event.schema.json": event_schema_text,
     "deploy/schemas/asyncapi.json": asyncapi_text,
     "deploy/schemas/openapi.json": openapi_text,
+    "deploy/schemas/fhir-capability-statement.json": capability_text,
     "deploy/schemas/escalation.schema.json": escalation_schema_text,
     **{f"deploy/schemas/{name}.schema.json": partial(source_schema_text, name) for name in SOURCE_SCHEMAS},
     **{f"rules/schema/{name}.schema.json": partial(schema_text, name) for name in SCHEMAS},

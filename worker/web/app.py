@@ -14,7 +14,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from alerts.states import NotAllowed
 from alerts.steps import Conflict
 from worker.composition import Deps
-from worker.web import api, events, fhir, fhir_answers, health, inbox, login, metrics_page, storms, stream
+from worker.web import (
+    api,
+    events,
+    fhir,
+    fhir_answers,
+    fhir_metadata,
+    health,
+    inbox,
+    login,
+    metrics_page,
+    storms,
+    stream,
+)
 from worker.web.deps import is_https
 from worker.web.faults import SaidPlainly
 from worker.web.headers import SafeHeaders
@@ -33,7 +45,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, fhir, api, storms, stream, inbox):
+    for module in (health, metrics_page, events, fhir, fhir_metadata, api, storms, stream, inbox):
         app.include_router(module.router)
     if deps.settings.local_accounts:
         app.include_router(login.router)
