@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from rules.analytes import CATALOGUE, to_canonical
 from rules.unit_watch import TYPICAL, looks_like
@@ -54,7 +54,7 @@ def _of(connection: Connection, source: str) -> Iterator[Suspicion]:
             yield Suspicion(source, analyte, unit, other)
 
 
-def _newest(connection: Connection, source: str, analyte: str) -> Sequence[Row[Any]]:
+def _newest(connection: Connection, source: str, analyte: str) -> Sequence[Any]:
     asked = (
         select(RESULT.c.unit, RESULT.c.dimension, RESULT.c.base)
         .where(
@@ -69,6 +69,6 @@ def _newest(connection: Connection, source: str, analyte: str) -> Sequence[Row[A
     return connection.execute(asked).all()
 
 
-def _canonical(analyte: str, rows: Sequence[Row[Any]]) -> list[Decimal]:
+def _canonical(analyte: str, rows: Sequence[Any]) -> list[Decimal]:
     values = (to_canonical(CATALOGUE[analyte], Decimal(row.base), row.dimension) for row in rows)
     return [value for value in values if value is not None]
