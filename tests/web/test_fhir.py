@@ -1,5 +1,6 @@
 """POST /fhir and /fhir/{type}: rows B80 to B94 of the trials."""
 
+import asyncio
 import gzip
 import json
 import socket
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from fhirpy import AsyncFHIRClient
+from fhirpy.base.exceptions import OperationOutcome
 from httpx import Response
 from sqlalchemy import Engine, func, select
 
@@ -31,6 +34,7 @@ from worker.intake.fhir_package import MAX_BYTES
 from worker.pipeline import judge
 from worker.tables import FHIR_RESOURCE, MESSAGE, PATIENT, RESULT, TOKEN
 from worker.web import fhir_body
+from worker.web.fhir_metadata import capability_statement
 from worker.web.sessions import digest
 
 JSON = "application/fhir+json"
@@ -443,3 +447,44 @@ def test_the_answer_does_not_wait_for_the_doorbell(seeded: None, deps: Deps) -> 
             f"{address}/fhir/Observation", content=raw(observation()), headers=BEARER, timeout=5
         )
     assert json.loads(answer.text)["resourceType"] == "Observation"
+
+
+def test_the_metadata_is_given_to_whoever_has_a_token(visitor: TestClient) -> None:
+    token = {"authorization": f"Bearer {clinic.INTAKE_TOKEN}", "accept": "application/fhir+json"}
+    answer = visitor.get("/fhir/metadata", headers=token)
+    assert answer.status_code == 200
+    assert json.loads(answer.text) == capability_statement()
+    assert visitor.get("/fhir/metadata").status_code == 401
+
+
+async def _by_fhirpy(address: str) -> tuple[str, str]:
+    """A patient and a result of theirs, created, corrected and refused by a client others wrote."""
+    client = AsyncFHIRClient(f"{address}/fhir", authorization=BEARER["authorization"])
+    erika = client.resource(
+        "Patient", **{name: one for name, one in patient().items() if name != "resourceType"}
+    )
+    await erika.create()
+    given = json.loads(raw(observation(subject={"reference": f"Patient/{erika.id}"})))
+    given.pop("resourceType")
+    ferritin = client.resource("Observation", **given)
+    await ferritin.create()
+    ferritin["status"] = "corrected"
+    await ferritin.update()
+    ferritin["status"] = "nonsense"
+    with pytest.raises(OperationOutcome) as refusal:
+        await ferritin.update()
+    return ferritin.id, str(refusal.value)
+
+
+def test_a_fhir_client_that_others_wrote_creates_and_corrects(
+    seeded: None, deps: Deps, rung: list[int]
+) -> None:
+    with serving(deps) as address:
+        identity, refusal = asyncio.run(_by_fhirpy(address))
+    assert identity
+    assert "Observation.status" in refusal
+    judge(deps, rung)
+    with deps.engine.connect() as connection:
+        found = connection.execute(select(RESULT.c.status, RESULT.c.result_id).order_by(RESULT.c.id)).all()
+    assert [row.status for row in found] == ["final", "corrected"]
+    assert len({row.result_id for row in found}) == 1
