@@ -6,7 +6,7 @@ from worker.intake.marks import Mark
 from worker.intake.unreadable import Reason, Unreadable
 
 # HL7 table 0211, and spellings seen in the wild, upper case without spaces, dashes and underscores.
-_CODECS = {
+CODECS = {
     "ASCII": "ascii",
     "UNICODE": "utf-8",
     "UNICODEUTF8": "utf-8",
@@ -37,11 +37,11 @@ def codec_of(declared: list[str]) -> str | None:
     if not named:
         return None
     for name in named:
-        if name not in _CODECS:
+        if name not in CODECS:
             raise Unreadable(
                 Reason.CHARSET, "MSH-18", "expected a character set of HL7 table 0211, got another"
             )
-    codecs = [_CODECS[name] for name in named]
+    codecs = [CODECS[name] for name in named]
     return next((codec for codec in codecs if codec != "ascii"), "ascii")
 
 

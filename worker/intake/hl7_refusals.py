@@ -7,6 +7,7 @@ passes, because senders do not send again what was rejected. No text here holds 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -103,6 +104,14 @@ def refusal_of(why: Unreadable, raw: bytes) -> Refusal:
         why.reason, (Code.ERROR, Condition.INTERNAL)
     )
     return Refusal(code, condition, _location(why.place, raw), why)
+
+
+def refusals() -> Iterator[tuple[str, str, Code, Condition]]:
+    """Every refusal there is: reason, place where that matters, code, condition."""
+    for (reason, place), (code, condition) in sorted(_PLACES.items()):
+        yield str(reason), place, code, condition
+    for reason, (code, condition) in sorted(_TABLE.items()):
+        yield str(reason), "", code, condition
 
 
 def _location(place: str, raw: bytes) -> Location:
