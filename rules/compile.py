@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from rules import nodes
 from rules.compiled import FALSE, NOTHING, TRUE, UNKNOWN, Cells, Compiled, EvidenceOf, Missing, TruthOf
@@ -73,7 +73,7 @@ class Program:
         if truth is UNKNOWN:
             return self._unknown(rule, when.missing(cells))
         reference = cells.reference
-        pattern = Pattern(TRUE, when.evidence(cells), None, lambda: reference.answer(rule.when).tree)
+        pattern = Pattern(TRUE, when.evidence(cells), None, cache(lambda: reference.answer(rule.when).tree))
         return judgment_of(rule, pattern, cells.view, lambda asked: self._conditions[id(asked)].truth(cells))
 
     def _unknown(self, rule: Rule, missing: Missing) -> RuleJudgment:

@@ -123,11 +123,12 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
     judged = [one for _, patients in sure for one in patients]
     if judged:
         keep(connection, [(one.stored, one.fresh) for one in judged])
-    for one, evaluation in zip(judged, _write_evaluations(deps, connection, judged, now), strict=True):
+    evaluations = _write_evaluations(deps, connection, judged, now)
+    for one in judged:
         store.apply(
             connection,
             patient_id=one.stored.id,
-            evaluation_id=evaluation,
+            evaluation_id=evaluations[one.stored.id],
             decisions=one.decisions,
             judgment=one.judgment,
             now=now,
@@ -158,8 +159,8 @@ def _watch(deps: Deps, connection: Connection, judged: Sequence[Judged], now: da
 
 def _write_evaluations(
     deps: Deps, connection: Connection, judged: Sequence[Judged], now: datetime
-) -> Sequence[int]:
-    """One row for each judging; their ids, in the same order."""
+) -> Mapping[int, int]:
+    """One row for each judging; their ids by patient, each of whom is judged once in a batch."""
     rows = [
         {
             "patient_id": one.stored.id,
@@ -174,9 +175,9 @@ def _write_evaluations(
         for one in judged
     ]
     if not rows:
-        return []
-    written = EVALUATION.insert().returning(EVALUATION.c.id, sort_by_parameter_order=True)
-    return connection.execute(written, rows).scalars().all()
+        return {}
+    written = EVALUATION.insert().returning(EVALUATION.c.patient_id, EVALUATION.c.id)
+    return {row.patient_id: row.id for row in connection.execute(written, rows)}
 
 
 def _outcomes(one: Judged) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from alerts import directory, store
 from alerts.holding import Holds
 from alerts.people import pool
-from alerts.reconcile import Episode, newest_episodes, reconcile
+from alerts.reconcile import Decision, Episode, newest_episodes, reconcile
 from alerts.routing import Router
 from alerts.storms import in_force
 from rules.findings import Ended
@@ -162,7 +162,15 @@ def _judge(
     live = is_live(ready.stored.history, deps.settings.live_since)
     holds = Holds(live, storms, ready.newest_message.source)
     decisions = reconcile(judgment, episodes, why_ended, deps.ruleset.rules, router=own, holds=holds)
+    _explain(decisions)
     return Judged(ready.stored, ready.fresh, judgment, decisions, ready.newest_message)
+
+
+def _explain(decisions: Iterable[Decision]) -> None:
+    """Make the explanations that will be kept, now, while no lock is held; they are remembered."""
+    for decision in decisions:
+        if decision.step is not None and decision.judged is not None:
+            decision.judged.explained()
 
 
 def _first_unseen(stored: Stored) -> datetime:

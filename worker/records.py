@@ -90,7 +90,7 @@ def _by_patient(
 ) -> dict[int, list[Row[Any]]]:
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     rows = connection.execute(select(table).where(table.c.patient_id.in_(list(root_of))).order_by(table.c.id))
-    for row in rows:
+    for row in rows.all():
         grouped[root_of[row.patient_id]].append(row)
     return grouped
 
