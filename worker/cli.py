@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "storms": ("worker.verbs.storms", "Surges of alerts, and what becomes of those they hold."),
     "quarantine": ("worker.verbs.quarantine", "What could not be understood."),
     "codes": ("worker.verbs.codes", "What arrives unmapped; check a mapping."),
+    "replay": ("worker.verbs.replay", "Judge stored messages again."),
     "token": ("worker.verbs.token", "Access for programs."),
     "audit": ("worker.verbs.audit", "The sealed trail of who read and did what."),
     "db": ("worker.verbs.db", "The database's schema."),

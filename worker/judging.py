@@ -83,6 +83,16 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
     return [group for at, group in enumerate(groups) if at not in held]
 
 
+def judged_unwritten(deps: Deps, reads: Iterable[Read]) -> list[Judged]:
+    """What judging would come to, with nothing written: patients never heard of are left out."""
+    reads = list(reads)
+    with reading(deps.engine) as connection:
+        ids = patient_ids(connection, frozenset(key for read in reads for key in read.patients))
+        known = [read for read in reads if read.patients and read.patients <= ids.keys()]
+        prepared = _prepare(deps, connection, groups_of(known, ids), ids)
+    return [one for judged in prepared for one in judged]
+
+
 def _know_patients(deps: Deps, groups: Sequence[Group]) -> None:
     """A row for everybody spoken of who was never heard of."""
     keys = frozenset(key for group in groups for key in group.patients)

@@ -94,12 +94,17 @@ def _judge_claimed(deps: Deps, claimed: Sequence[Claimed]) -> Turn:
 def _read(deps: Deps, message: Claimed) -> Read | None:
     """The message read; None when reading it failed by a fault of ours, and it was given back for later."""
     try:
-        dialect = deps.sources().dialect(message.source)
-        return read(message, deps.settings, dialect, remembered(deps.engine, message.source))
+        return read_stored(deps, message)
     except Exception as error:
         log.error("reading failed", message=message.id, attempt=message.attempts, error=error)
         _give_back(deps, [message], blameless=False)
         return None
+
+
+def read_stored(deps: Deps, message: Claimed) -> Read:
+    """What a message says, by the mapping in force for its source."""
+    dialect = deps.sources().dialect(message.source)
+    return read(message, deps.settings, dialect, remembered(deps.engine, message.source))
 
 
 def _set_aside(deps: Deps, reads: Sequence[Read]) -> None:
