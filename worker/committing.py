@@ -24,7 +24,7 @@ from worker.code_gaps import note_gaps
 from worker.composition import Deps
 from worker.database import db_now, writing
 from worker.keeping import keep
-from worker.quarantine import note
+from worker.quarantine import note, set_aside
 from worker.reading import PatientKey, Read
 from worker.records import Stored
 from worker.statements import Said
@@ -140,9 +140,12 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
     _watch(deps, connection, judged, now)
     for group, _ in sure:
         for read in group.reads:
+            if read.whole is not None:
+                set_aside(connection, read.message.id, read.whole, now)
             for part in read.parts:
                 note(connection, read.message.id, part, now)
-    finish(connection, [message for group, _ in sure for message in group.messages], now)
+    done = [read.message for group, _ in sure for read in group.reads if read.whole is None]
+    finish(connection, done, now)
 
 
 def _watch(deps: Deps, connection: Connection, judged: Sequence[Judged], now: datetime) -> None:

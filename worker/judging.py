@@ -27,6 +27,7 @@ from worker.committing import Group, Judged, commit
 from worker.composition import Deps
 from worker.counting import count_judged, count_read
 from worker.database import db_now, reading, writing
+from worker.identity import checked
 from worker.live import is_live
 from worker.patients import ensure_patients, patient_ids, rows_of
 from worker.reading import PatientKey, Read
@@ -72,9 +73,9 @@ def judge_groups(deps: Deps, groups: Sequence[Group]) -> list[Group]:
         return []
     _know_patients(deps, groups)
     with reading(deps.engine) as connection:
-        ids = patient_ids(connection, frozenset(key for group in groups for key in group.patients))
+        ids = patient_ids(connection, _named(groups))
         groups = groups_of((read for group in groups for read in group.reads), ids)
-        prepared = _prepare(deps, connection, groups, ids)
+        groups, prepared = _look(deps, connection, groups, ids)
     faultpoints.reach("before-commit")
     held = commit(deps, groups, prepared)
     faultpoints.reach("after-commit")
@@ -87,10 +88,25 @@ def judged_unwritten(deps: Deps, reads: Iterable[Read]) -> list[Judged]:
     """What judging would come to, with nothing written: patients never heard of are left out."""
     reads = list(reads)
     with reading(deps.engine) as connection:
-        ids = patient_ids(connection, frozenset(key for read in reads for key in read.patients))
-        known = [read for read in reads if read.patients and read.patients <= ids.keys()]
-        prepared = _prepare(deps, connection, groups_of(known, ids), ids)
+        ids = patient_ids(connection, _named([Group(tuple(reads))]))
+        heard_of = [read for read in reads if read.patients and read.patients <= ids.keys()]
+        _, prepared = _look(deps, connection, groups_of(heard_of, ids), ids)
     return [one for judged in prepared for one in judged]
+
+
+def _look(
+    deps: Deps, connection: Connection, groups: Sequence[Group], ids: Mapping[PatientKey, int]
+) -> tuple[list[Group], list[tuple[Judged, ...]]]:
+    """The groups without whom they cannot be about, and everybody else judged."""
+    known = load(connection, sorted(set(ids.values())))
+    sure = [checked(group, known, ids) for group in groups]
+    return sure, _prepare(deps, connection, sure, ids, known)
+
+
+def _named(groups: Iterable[Group]) -> frozenset[PatientKey]:
+    """Everybody spoken of, and whom their further identifiers name."""
+    also = (key for group in groups for read in group.reads for said in read.said for key in said.also)
+    return frozenset((*also, *(key for group in groups for key in group.patients)))
 
 
 def _know_patients(deps: Deps, groups: Sequence[Group]) -> None:
@@ -104,11 +120,14 @@ def _know_patients(deps: Deps, groups: Sequence[Group]) -> None:
 
 
 def _prepare(
-    deps: Deps, connection: Connection, groups: Sequence[Group], ids: Mapping[PatientKey, int]
+    deps: Deps,
+    connection: Connection,
+    groups: Sequence[Group],
+    ids: Mapping[PatientKey, int],
+    known: Mapping[int, Stored],
 ) -> list[tuple[Judged, ...]]:
     """Every patient of each group judged with the group's news."""
-    patients = sorted(set(ids.values()))
-    known = load(connection, patients)
+    patients = sorted(known)
     rows = rows_of(connection, ids)
     news = [_news(group, ids, rows) for group in groups]
     alerted = store.episodes_of(connection, patients)

@@ -98,6 +98,8 @@ def _said(message: Claimed, facts: Facts) -> Said:
         orderers=_orderers(facts),
         demographics=facts.demographics,
         sent=facts.sent,
+        registers=facts.registers,
+        also=facts.also,
     )
 
 

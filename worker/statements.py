@@ -32,7 +32,7 @@ _NOT_SAID = ("known_at", "arrival")
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one message says of one patient. `at` is when its sender said so, `filed_under` the row of the
-    identifier it was sent for.
+    identifier it was sent for, `also` the patient's other identifiers. A registration `registers`.
     """
 
     message: int
@@ -45,6 +45,8 @@ class Said:
     demographics: tuple[Demographics, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     filed_under: int = 0
+    registers: bool = False
+    also: tuple[tuple[str, str], ...] = ()
     sent: Mapping[str, Sent] = field(default_factory=dict)
 
     @property

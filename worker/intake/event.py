@@ -107,11 +107,19 @@ class Identifier(_Model):
     id: Identity
 
 
+def _identifiers(value: object) -> object:
+    items = value if isinstance(value, list | tuple) else ()
+    return tuple(_item_or_none(Identifier, item) for item in items)
+
+
 class PatientItem(_Model):
     """The patient of a report or record. Only the id is needed."""
 
     system: Word = None
     id: Identity
+    identifiers: Annotated[tuple[Identifier | None, ...], BeforeValidator(_identifiers)] = Field(
+        default=(), description="Other identifiers of the patient; they must not be somebody else's."
+    )
     birth_date: Word = None
     sex: Word = None
     name: Word = None
@@ -233,6 +241,9 @@ class ReportData(_Model):
     orderer: PersonItem | None = None
     copy_to: People = ()
     order_id: Text = None
+    registration: Said = Field(
+        default=None, description="Whether a registration says so (ADT), who may correct who somebody is."
+    )
     encounter: EncounterItem | None = None
     results: Results = ()
     medications: Records = ()

@@ -18,12 +18,26 @@ _PATIENT_KINDS = ("MR", "PI", "PT", "")
 
 def patient_part(pid: Segment, offset: str) -> dict[str, Any]:
     """The patient of a PID; raises `Unreadable` when PID-3 names nobody."""
+    family = [pid.subcomponents(xpn, 1)[0] for xpn in pid.repetitions(5)]
     return identifier_part(pid, 3) | {
+        "identifiers": _other_identifiers(pid),
+        "family": " ".join(name for name in family if name) or None,
+        "deceased": {"Y": True, "N": False}.get(pid.text(30).upper()),
         "birth_date": _birth_date(pid.text(7)),
         "sex": _SEX.get(pid.text(8).upper()),
         "name": _person_name(pid, pid.first(5), family=1),
         "deceased_at": iso_time(pid.text(29), offset),
     }
+
+
+def _other_identifiers(pid: Segment) -> list[dict[str, Any]]:
+    """The further medical record numbers (kind MR) of PID-3: they name the same patient elsewhere."""
+    numbers = [cx for cx in pid.repetitions(3) if pid.component(cx, 5).upper() == "MR"]
+    return [
+        {"system": _authority(pid, cx, 4, "urn:mrn"), "id": pid.component(cx, 1)}
+        for cx in numbers
+        if pid.component(cx, 1)
+    ]
 
 
 def identifier_part(segment: Segment, field: int) -> dict[str, Any]:

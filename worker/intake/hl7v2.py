@@ -195,7 +195,11 @@ def _parts(group: Group, header: Header, identity: str) -> list[_Part]:
         patient = patient_part(group.pid, offset)
     except Unreadable as error:
         return [_Part(REPORT, place, error)]
-    about = {"patient": patient, "encounter": encounter_part(group.pv1)}
+    about = {
+        "patient": patient,
+        "encounter": encounter_part(group.pv1),
+        "registration": header.kind == "ADT",
+    }
     orders = [order for order in group.orders if order.observations] if header.kind == "ORU" else []
     data = [about | _order_data(order, header, identity, offset) for order in orders]
     kind = REPORT if data else RECORD

@@ -68,6 +68,8 @@ class Facts:
     pregnancy: tuple[PregnancyStatement, ...] = ()
     orderers: Mapping[str, Orderer] = field(default_factory=dict)
     demographics: tuple[Demographics, ...] = ()
+    registers: bool = False
+    also: tuple[tuple[str, str], ...] = ()
     copy_to: tuple[Orderer, ...] = ()
     operations: tuple[Noticed, ...] = ()
     sent: Mapping[str, Sent] = field(default_factory=dict)
@@ -113,6 +115,8 @@ def facts_of(
         pregnancy=_pregnancy(data.patient, said_at, received_at or said_at, arrival),
         orderers={result.key: orderer for result in results} if orderer else {},
         demographics=(demographics,) if demographics.says_something else (),
+        registers=data.registration is True,
+        also=tuple(_key(item) for item in data.patient.identifiers if item),
         copy_to=tuple(person for person in map(_person, data.copy_to) if person),
         operations=(*_of_message(data), *_of_results(understood), *_refused(refused + refused_results)),
         sent={one.result.key: one.sent for one in understood},
