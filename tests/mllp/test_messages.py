@@ -15,6 +15,7 @@ from worker import metrics
 from worker.database import make_engine, reading
 from worker.mllp.policy import Policy
 from worker.pipeline import judge
+from worker.rejected import rejected_messages
 from worker.sources import Hl7Sender, Sender, Sources, no_sources
 from worker.tables import RESULT
 
@@ -358,6 +359,16 @@ def test_b50_a_merge_without_what_is_merged_is_an_error(here, merge):
 def test_every_adt_event_named_is_accepted(quick, event):
     raw = hl7(header(f9=f"ADT^{event}"), "EVN||20260301", PATIENT, "PV1|1|O")
     assert said(asked(quick, raw)) == ("AA", "MSG00001")
+
+
+def test_what_was_rejected_is_listed_with_its_reason_and_without_its_bytes(quick):
+    quick.connect().asked(numbered("A", f12="9.9"), numbered("B"), b"hello")
+    with reading(quick.engine) as connection:
+        rows = rejected_messages(connection, None, None, 10)
+        only = rejected_messages(connection, "unsupported-version", None, 10)
+    assert [row["reason"] for row in rows] == ["no-header", "unsupported-version"]
+    assert [row["message_id"] for row in only] == ["A"]
+    assert "raw" not in only[0]
 
 
 def test_what_is_stored_is_rung_for_once(here):

@@ -18,7 +18,18 @@ from alerts.people import Actor
 from worker.composition import sources_of
 from worker.database import db_now, reading, writing
 from worker.failures import NO, USAGE, Failure
-from worker.quarantine import NotInQuarantine, Only, bytes_of, discard, heaps, release, the_item, waiting
+from worker.quarantine import (
+    NotInQuarantine,
+    Only,
+    age_text,
+    bytes_of,
+    discard,
+    heaps,
+    release,
+    the_item,
+    waiting,
+)
+from worker.rejected import rejected_messages
 from worker.releasing import Released, messages_understood_now, read_all_again, release_all, sources_named
 from worker.settings import read_settings
 from worker.sources import Sources
@@ -56,6 +67,37 @@ def list_waiting(
     _print(shown, as_json)
 
 
+@app.command()
+def rejected(
+    reason: Reason = None,
+    source: Source = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List the HL7 messages that were answered AR or CR, the newest first. They are kept, and never judged.
+
+    Sent again, they are taken as soon as nothing speaks against it. Example: ferrule quarantine rejected
+    """
+    sources = _sources()
+    with reading(the_database()) as connection:
+        named = sources_named(connection, sources, source)
+        rows = rejected_messages(connection, reason, named, limit)
+        now = db_now(connection)
+    shown = [_rejected(row, sources, now) for row in rows]
+    _print(shown, as_json, "nothing was rejected")
+
+
+def _rejected(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "message": row["id"],
+        "source": _named(row["source"], sources),
+        "sender's id": row["message_id"],
+        "reason": row["reason"],
+        "since": row["received_at"].isoformat(),
+        "age": _age(row["received_at"], now),
+    }
+
+
 def _line(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
     return {
         "item": row["id"],
@@ -66,7 +108,7 @@ def _line(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
         "reason": row["reason"],
         "place": row["place"],
         "since": row["created_at"].isoformat(),
-        "age": _age(row["created_at"], now),
+        "age": age_text(row["created_at"], now),
         "remedy": row["remedy"],
     }
 
@@ -77,7 +119,7 @@ def _heap(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
         "source": _named(row["source"], sources),
         "count": row["count"],
         "since": row["oldest"].isoformat(),
-        "age": _age(row["oldest"], now),
+        "age": age_text(row["oldest"], now),
     }
 
 
@@ -86,22 +128,13 @@ def _named(source: str, sources: Sources) -> str:
     return sender.name if sender else source
 
 
-def _age(since: datetime, now: datetime) -> str:
-    """Two units at most: 3 d 4 h, 12 min."""
-    minutes = max(0, int((now - since).total_seconds() // 60))
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
-
-
-def _print(lines: list[dict[str, Any]], as_json: bool) -> None:
+def _print(lines: list[dict[str, Any]], as_json: bool, none: str = "nothing waits in quarantine") -> None:
     if as_json:
         for line in lines:
             typer.echo(json.dumps(line, ensure_ascii=False))
         return
     if not lines:
-        typer.echo("nothing waits in quarantine")
+        typer.echo(none)
         return
     table = Table(*(name for name in lines[0] if name != "since"), box=None)
     for line in lines:
