@@ -233,7 +233,9 @@ class ResultRow(SQLModel, table=True):
     code_name: str = ""
     effective_text: str | None = None
     effective_other: datetime | None = None
-    marks: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    marks: list[str] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
     reading: int = 0
     orderer_system: str | None = None
     orderer_id: str | None = None
