@@ -94,7 +94,7 @@ def _rejected(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any
         "sender's id": row["message_id"],
         "reason": row["reason"],
         "since": row["received_at"].isoformat(),
-        "age": _age(row["received_at"], now),
+        "age": age_text(row["received_at"], now),
     }
 
 
