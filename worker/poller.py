@@ -16,6 +16,7 @@ from worker.channels import push_channels
 from worker.composition import Deps
 from worker.database import writing
 from worker.explaining import explain_due
+from worker.fhir_fetching import gaps_due
 from worker.logs import logger
 from worker.pipeline import judge_due
 from worker.storms import storms_due
@@ -85,6 +86,7 @@ DUTIES: Mapping[str, Duty] = {
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
     "storms": Duty(_storms, 2.0),
+    "gaps": Duty(gaps_due, 2.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }

@@ -7,6 +7,7 @@ shows a value that could be a secret. This module reads settings; it opens no co
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "FERRULE_"
@@ -57,6 +67,22 @@ def _networks(text: object) -> object:
 Listen = Annotated[str, BeforeValidator(_host_and_port)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
+
+
+def _json_object(text: object) -> object:
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        raise ValueError("expected a JSON object") from None
+
+
+class FhirServer(BaseModel):
+    """Where the events of a sender's subscriptions are fetched when one was missed; `token` is a bearer's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base: str = Field(pattern=r"^https?://[^\s?#]+$")
+    token: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -116,6 +142,10 @@ class Settings(BaseSettings):
     default_zone: Zone | None = Field(None, description="Zone of times that carry no offset.")
     sources_file: Path | None = Field(
         None, description="Who sends to us and how each writes (YAML); its mapping files lie beside it."
+    )
+    fhir_servers: Annotated[dict[str, FhirServer], BeforeValidator(_json_object)] = Field(
+        default_factory=dict,
+        description='JSON: whose missed subscription events are fetched where: {"SOURCE": {"base": "https://…"}}.',
     )
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
     smtp_from: str | None = Field(None, description="The sender's address of e-mails.")

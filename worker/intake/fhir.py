@@ -27,7 +27,7 @@ from worker.intake.unreadable import Unreadable
 UNNAMED = "urn:ferrule:fhir"
 """The source of what came without a sender's name."""
 
-SPOKEN_OF = (Observation, DiagnosticReport, *RECORDS)
+SPOKEN_OF: tuple[type[Resource], ...] = (Observation, DiagnosticReport, *RECORDS)
 """The resources that are about a patient."""
 
 _TAKEN_BACK = frozenset({"entered-in-error", "cancelled"})

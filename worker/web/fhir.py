@@ -16,6 +16,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 
 from worker import clock
 from worker.composition import Deps
+from worker.database import writing
 from worker.fhir_door import (
     BadCondition,
     PreconditionFailed,
@@ -27,6 +28,7 @@ from worker.fhir_door import (
     version_in,
 )
 from worker.fhir_memory import Kept, remembered
+from worker.fhir_subscriptions import note, told_by
 from worker.intake.fhir import address_in, events_of, fallback_of, faults_of
 from worker.intake.fhir_issues import FhirInvalid, Issue
 from worker.intake.fhir_package import NOTIFICATION, SINGLE, Package, read_package
@@ -91,6 +93,9 @@ def receive_bundle(sender: From, body: Body) -> Response:
     taken = _take(sender, body, wishes)
     if package.kind == "transaction":
         return _transaction_answer(taken)
+    if package.notification is not None:
+        with writing(sender.deps.engine) as connection:
+            note(connection, sender.source, package.notification, told_by(package))
     return answer(outcome((), diagnostics="stored, and judged within seconds"), 200)
 
 

@@ -75,7 +75,7 @@ def _interactions() -> set[str]:
     """What the routes do with one resource."""
     names = {("POST", "/fhir/{type_name}"): "create", ("PUT", "/fhir/{type_name}/{identity}"): "update"}
     routes = [route for route in fhir.router.routes if isinstance(route, APIRoute)]
-    done = {(method, route.path) for route in routes for method in route.methods}
+    done = {(method, route.path) for route in routes for method in route.methods or ()}
     return {code for key, code in names.items() if key in done}
 
 
