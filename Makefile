@@ -32,6 +32,11 @@ test: $(VENV)/.ready-for-tests ## the whole suite, with real servers (installs w
 faults: $(VENV)/.ready-for-tests ## the long runs: kills, races, lost brokers
 	@$(BIN)/python -m pytest -m faults --timeout 3600 $(ARGS)
 
+.PHONY: coverage
+coverage: $(VENV)/.ready-for-tests ## what of rules/ its own tests do not reach (minutes; not part of check)
+	@$(BIN)/python -m coverage run -m pytest tests/rules tests/properties tests/export -q -m "not faults" $(ARGS)
+	@$(BIN)/python -m coverage report
+
 .PHONY: check
 check: $(VENV)/.ready-for-tests ## format, lint, types, import contracts, rules, generated pages
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rules.findings import AbsentEvidence, Evidence, RecordEvidence, ResultEvidence, TreeNode
@@ -41,17 +42,19 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
                 "value": evidence.value,
                 "comparator": evidence.comparator,
                 "unit": evidence.unit,
-                "effective_at": evidence.effective_at.isoformat(),
+                "effective_at": time_text(evidence.effective_at),
                 "result_id": evidence.result_id,
             }
         case RecordEvidence():
-            start = evidence.start.isoformat() if evidence.start else None
+            start = time_text(evidence.start)
             return {"kind": evidence.kind, "concept": evidence.concept, "name": evidence.name, "start": start}
         case AbsentEvidence():
-            return {
-                "absent": evidence.absent,
-                "since": evidence.since.isoformat() if evidence.since else None,
-            }
+            return {"absent": evidence.absent, "since": time_text(evidence.since)}
+
+
+def time_text(time: datetime | None) -> str | None:
+    """A time as outputs carry it: UTC, with Z; None stays None."""
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def tree_json(node: TreeNode) -> dict[str, Any]:

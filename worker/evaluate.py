@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rules.explain import evidence_json, time_text
 from rules.facts import History
-from rules.findings import AbsentEvidence, Evidence, Judgment, ResultEvidence, RuleJudgment
+from rules.findings import Judgment, RuleJudgment
 from rules.ruleset import Ruleset
 from worker.demographics import person_of
 from worker.intake.event import Event
@@ -131,29 +132,3 @@ def _finding(rule: RuleJudgment) -> dict[str, Any]:
         "sources": list(rule.sources),
         "annotates": list(rule.annotates),
     }
-
-
-def evidence_json(evidence: Evidence) -> dict[str, Any]:
-    """One piece of evidence: a result, a record, or that nothing was on record."""
-    if isinstance(evidence, ResultEvidence):
-        return {
-            "analyte": evidence.analyte,
-            "value": evidence.value,
-            "comparator": evidence.comparator,
-            "unit": evidence.unit,
-            "effective_at": time_text(evidence.effective_at),
-            "result_id": evidence.result_id,
-        }
-    if isinstance(evidence, AbsentEvidence):
-        return {"absent": evidence.absent, "since": time_text(evidence.since)}
-    return {
-        "kind": evidence.kind,
-        "concept": evidence.concept,
-        "name": evidence.name,
-        "start": time_text(evidence.start),
-    }
-
-
-def time_text(time: datetime | None) -> str | None:
-    """A time as the output carries it: UTC, with Z; None stays None."""
-    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

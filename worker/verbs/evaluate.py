@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rules.explain import time_text
 from rules.findings import AbsentEvidence, Judgment, ResultEvidence, RuleJudgment, Severity
 from rules.load import load_ruleset
-from worker.evaluate import NoTimeInInput, evaluate, gathered, judgment_json, time_text
+from worker.evaluate import NoTimeInInput, evaluate, gathered, judgment_json
 from worker.failures import USAGE, Failure
 from worker.intake.event import Event
 from worker.intake.files import Format, read_events

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from rules.cases import outcome
-from rules.explain import tree_json, tree_lines
+from rules.explain import time_text, tree_json, tree_lines
 from rules.facts import Patient
 from rules.findings import NotUsed, RuleJudgment
 from rules.history import View
 from rules.load import load_ruleset
 from rules.yaml_source import BadFile
-from worker.evaluate import NoTimeInInput, gathered, time_text
+from worker.evaluate import NoTimeInInput, gathered
 from worker.failures import USAGE, Failure
 from worker.intake.files import Format, read_events
 from worker.verbs.evaluate import (
