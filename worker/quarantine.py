@@ -138,6 +138,15 @@ def bytes_of(connection: Connection, item: int, by: Actor, because: str) -> byte
     return raw
 
 
+def age_text(since: datetime, now: datetime) -> str:
+    """How long it has waited, in two units at most: 3 d 4 h, 12 min."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────
 
 

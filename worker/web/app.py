@@ -24,6 +24,7 @@ from worker.web import (
     inbox,
     login,
     metrics_page,
+    quarantine,
     storms,
     stream,
 )
@@ -45,7 +46,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, fhir, fhir_metadata, api, storms, stream, inbox):
+    for module in (health, metrics_page, events, fhir, fhir_metadata, api, storms, quarantine, stream, inbox):
         app.include_router(module.router)
     if deps.settings.local_accounts:
         app.include_router(login.router)

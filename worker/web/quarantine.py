@@ -1,0 +1,186 @@
+"""/quarantine, for operators: what could not be understood, and the answers to it. Queue state, no values.
+
+A message itself is shown only to who says why, which is kept. What is done is done by `worker.quarantine`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection, RowMapping
+
+from worker.composition import Deps
+from worker.database import db_now, reading, writing
+from worker.quarantine import (
+    NotInQuarantine,
+    Only,
+    age_text,
+    bytes_of,
+    discard,
+    heaps,
+    release,
+    the_item,
+    waiting,
+)
+from worker.releasing import sources_named
+from worker.sources import Sources
+from worker.web.deps import Have, zone_of
+from worker.web.pages import page
+from worker.web.readers import BadToken, Operator, Reader
+from worker.web.trail import actor
+
+router = APIRouter()
+
+PAGE = 200
+Why = Annotated[str, Form(max_length=500)]
+
+
+def operator_form_of(reader: Operator, csrf: Annotated[str, Form()] = "") -> Reader:
+    """The operator who sent a form with the token of their session; raises BadToken."""
+    if reader.session is None or not secrets.compare_digest(csrf.encode(), reader.csrf.encode()):
+        raise BadToken
+    return reader
+
+
+OperatorForm = Annotated[Reader, Depends(operator_form_of)]
+
+
+@router.get("/quarantine", include_in_schema=False)
+def list_page(
+    request: Request,
+    have: Have,
+    reader: Operator,
+    reason: Annotated[str | None, Query(max_length=80)] = None,
+    source: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    """The work-list: heaps first, then items, the oldest first."""
+    listed = _listed(have, reason, source)
+    return page(request, "quarantine.html", reader=_frame(reader), listed=listed, shown=None)
+
+
+@router.get("/api/quarantine")
+def list_items(
+    have: Have,
+    reader: Operator,
+    reason: Annotated[str | None, Query(max_length=80)] = None,
+    source: Annotated[str | None, Query(max_length=500)] = None,
+) -> dict[str, Any]:
+    """What waits in quarantine: heaps by reason and source, and the oldest items. No values."""
+    listed = _listed(have, reason, source)
+    return {"heaps": listed["heaps"], "items": listed["items"]}
+
+
+@router.post("/api/quarantine/{item}/release")
+def release_item(item: int, request: Request, have: Have, reader: Operator) -> dict[str, int]:
+    """Read the item's message again and judge it, by the mapping in force. 404: it waits no longer."""
+    return {"message": _released(item, request, have, reader)}
+
+
+@router.post("/quarantine/{item}/release", include_in_schema=False)
+def release_form(item: int, request: Request, have: Have, reader: OperatorForm) -> Response:
+    """The same, from the page."""
+    _released(item, request, have, reader)
+    return RedirectResponse("/quarantine", 303)
+
+
+@router.post("/quarantine/{item}/discard", include_in_schema=False)
+def discard_form(
+    item: int, request: Request, have: Have, reader: OperatorForm, because: Why = ""
+) -> Response:
+    """Take an item off the list for good, saying why."""
+    _refuse_without(because)
+    with writing(have.engine) as connection:
+        try:
+            discard(connection, item, actor(request, reader), because)
+        except NotInQuarantine:
+            raise HTTPException(404) from None
+    return RedirectResponse("/quarantine", 303)
+
+
+@router.post("/quarantine/{item}/message", include_in_schema=False)
+def message_page(
+    item: int, request: Request, have: Have, reader: OperatorForm, because: Why = ""
+) -> Response:
+    """The message as it came, to an operator who says why."""
+    _refuse_without(because)
+    with writing(have.engine) as connection:
+        try:
+            row = the_item(connection, item)
+            raw = bytes_of(connection, item, actor(request, reader), because.strip())
+        except NotInQuarantine:
+            raise HTTPException(404) from None
+    text = raw.decode("utf-8", "backslashreplace").replace("\r", "\n")
+    listed = _listed(have, row["reason"], row["source"])
+    shown = {"item": item, "text": text}
+    return page(request, "quarantine.html", reader=_frame(reader), listed=listed, shown=shown)
+
+
+def _released(item: int, request: Request, have: Deps, reader: Reader) -> int:
+    with writing(have.engine) as connection:
+        try:
+            message = release(connection, item, actor(request, reader))
+        except NotInQuarantine as error:
+            raise HTTPException(404 if "no item" in str(error) else 409, str(error)) from None
+    have.publish([message])
+    return message
+
+
+def _refuse_without(because: str) -> None:
+    if not because.strip():
+        raise HTTPException(422, "say why; it is kept")
+
+
+def _listed(have: Deps, reason: str | None, source: str | None) -> dict[str, Any]:
+    sources = have.sources()
+    with reading(have.engine) as connection:
+        only = Only(reason, sources_named(connection, sources, source))
+        return _found(connection, only, sources, have) | {"reason": reason, "source": source}
+
+
+def _found(connection: Connection, only: Only, sources: Sources, have: Deps) -> dict[str, Any]:
+    now, zone = db_now(connection), zone_of(have.settings)
+    items = waiting(connection, only, PAGE)
+    return {
+        "heaps": [_heap(row, sources, now) for row in heaps(connection, only)],
+        "items": [
+            _item(row, sources, now) | {"at": row["created_at"].astimezone(zone).strftime("%Y-%m-%d %H:%M")}
+            for row in items
+        ],
+        "more": len(items) == PAGE,
+    }
+
+
+def _heap(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "reason": row["reason"],
+        "source": _name(row["source"], sources),
+        "count": row["count"],
+        "age": age_text(row["oldest"], now),
+    }
+
+
+def _item(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "item": row["id"],
+        "message": row["message_id"],
+        "source": _name(row["source"], sources),
+        "format": row["format"],
+        "reason": row["reason"],
+        "place": row["place"],
+        "remedy": row["remedy"],
+        "age": age_text(row["created_at"], now),
+        "whole": row["state"] == "quarantined",
+    }
+
+
+def _name(source: str, sources: Sources) -> str:
+    sender = sources.of(source)
+    return sender.name if sender else source
+
+
+def _frame(reader: Reader) -> dict[str, str]:
+    return {"name": reader.name, "covering": "", "csrf": reader.csrf}
