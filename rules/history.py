@@ -8,10 +8,10 @@ limits: that is `rules.evaluate`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property
 
 from rules.concepts import CONCEPTS, Concept
 from rules.courses import current_records
@@ -123,12 +123,17 @@ class View:
 
     def gravidity(self, at: datetime | None = None) -> Gravidity:
         """Pregnant or not at a moment (`as_of` unless given)."""
-        return self._gravidity_at(at or self.as_of)
+        moment = at or self.as_of
+        if moment not in self._gravidities:
+            conditions = self.records[RecordKind.CONDITION]
+            state = gravidity(self._said, conditions, moment, self.concepts, self.slack)
+            self._gravidities[moment] = state
+        return self._gravidities[moment]
 
     @cached_property
-    def _gravidity_at(self) -> Callable[[datetime], Gravidity]:
-        conditions = self.records[RecordKind.CONDITION]
-        return cache(lambda at: gravidity(self._said, conditions, at, self.concepts, self.slack))
+    def _gravidities(self) -> dict[datetime, Gravidity]:
+        """What was answered already: every table of limits asks."""
+        return {}
 
     @cached_property
     def age(self) -> int | None:
