@@ -21,7 +21,7 @@ from worker.intake.json_text import loads
 from worker.intake.unreadable import Reason
 
 MAX_BYTES = 16 * 1024 * 1024
-MOST_ENTRIES = 5_000
+MOST_ENTRIES = 2_000
 
 SINGLE = "resource"
 NOTIFICATION = "notification"

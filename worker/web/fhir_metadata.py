@@ -25,7 +25,7 @@ _NOTES = {
 }
 _SYSTEM_NOTE = (
     "POST /fhir takes a transaction (all or nothing), a batch (entry by entry, at most 500), a message, a "
-    "collection and R4 Backport subscription notifications; at most 5,000 entries and 16 MiB. References are "
+    "collection and R4 Backport subscription notifications; at most 2,000 entries and 16 MiB. References are "
     "followed inside the message and to what the same sender sent before; nothing is fetched for them."
 )
 
