@@ -69,6 +69,9 @@ class Reason(StrEnum):
     RULES_CHANGED = "rules-changed"
 
 
+PATIENT_DECEASED = "patient-deceased"
+"""Why an alert is shown and pushed to nobody."""
+
 ANSWERED = "answered"
 """The closing reason of a person's answer; the others are Reasons or `expired-by-policy`."""
 
@@ -140,6 +143,7 @@ class Decision:
     tell_carried: bool = False
     superseded_by: str | None = None
     hold: Hold | None = None
+    not_pushed: str | None = None
 
 
 def reconcile(
@@ -262,6 +266,7 @@ def _raise(answer: _Answer, last: Episode | None, step: Step, reason: Reason, ro
         step=step,
         addressees=addressees,
         tell=router.lanes(_addresses(addressees), judged.severity),
+        not_pushed=PATIENT_DECEASED if router.patient_deceased else None,
     )
 
 

@@ -96,6 +96,7 @@ class Router:
     orderers: Mapping[str, Orderer]
     directory: Directory
     now: datetime
+    patient_deceased: bool = False
 
     def of_pattern(self, evidence: Iterable[Evidence]) -> tuple[Addressee, ...]:
         """Whom a pattern is addressed to: its owner first. Never empty."""
@@ -111,13 +112,16 @@ class Router:
         return _once(a for o in orderers if o for a in self._reach(o.address, Why.JOINED))
 
     def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
-        """By which channels to tell them: the inbox always, the others only what is not low."""
+        """By which channels to tell them: the inbox always, the others only what is not low.
+
+        Of somebody who has died nothing is pushed: nothing about them is urgent any more.
+        """
         return tuple(lane for a in addresses for lane in self._lanes(a, severity))
 
     def _lanes(self, address: Address, severity: Severity) -> Iterator[Lane]:
         yield Lane(address, INBOX)
         person = self.directory.people.get(address)
-        if person is None or severity is Severity.LOW:
+        if person is None or severity is Severity.LOW or self.patient_deceased:
             return
         held = person.preferences.held_until(severity, self.now)
         for channel in person.preferences.among(person.push):

@@ -154,6 +154,7 @@ def _raise(judging: _Judging, decision: Decision, judged: RuleJudgment) -> Taken
         **({"held_for": decision.hold.why, "storm_id": decision.hold.storm} if decision.hold else {}),
     }
     data = {"evidence": row["evidence"], "headline": judged.headline, "severity": decision.severity}
+    data |= {"not_pushed": decision.not_pushed} if decision.not_pushed else {}
     cause = Cause(
         RECONCILER, judging.now, decision.reason, data | ({"held": judged.held} if judged.held else {})
     )

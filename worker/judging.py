@@ -187,7 +187,8 @@ def _judge(
             return Ended.CORRECTED
         return why
 
-    own = replace(router, orderers=ready.stored.orderers)
+    died = ready.stored.history.patient.deceased_at
+    own = replace(router, orderers=ready.stored.orderers, patient_deceased=died is not None)
     live = is_live(ready.stored.history, deps.settings.live_since)
     holds = Holds(live, storms, ready.newest_message.source)
     decisions = reconcile(judgment, episodes, why_ended, deps.ruleset.rules, router=own, holds=holds)

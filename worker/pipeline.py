@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from alerts.steps import Conflict
 from worker.accepting import Inbound, Receipt, accept
+from worker.admission import admitted
 from worker.claiming import Claimed, Terms, claim_due, claim_rung, give_back
 from worker.committing import Group, messages_ours
 from worker.composition import Deps
@@ -102,9 +103,10 @@ def _read(deps: Deps, message: Claimed) -> Read | None:
 
 
 def read_stored(deps: Deps, message: Claimed) -> Read:
-    """What a message says, by the mapping in force for its source."""
-    dialect = deps.sources().dialect(message.source)
-    return read(message, deps.settings, dialect, remembered(deps.engine, message.source))
+    """What a message says, by the mapping in force for its source, of whom that source may speak."""
+    sources, known = deps.sources(), remembered(deps.engine, message.source)
+    said = read(message, deps.settings, sources.dialect(message.source), known)
+    return admitted(said, sources.of(message.source), deps.settings.test_patients_begin)
 
 
 def _set_aside(deps: Deps, reads: Sequence[Read]) -> None:

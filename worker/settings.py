@@ -153,6 +153,9 @@ class Settings(BaseSettings):
         None, description="How long each severity may wait, and who hears of it then (YAML)."
     )
     fallback_pool: str = Field("unaddressed", description="The pool that gets alerts nobody else can get.")
+    test_patients: str | None = Field(
+        None, description="How numbers and names of test patients begin, by commas: `ZZ,TEST`. Never judged."
+    )
     live_since: AwareDatetime | None = Field(
         None, description="Results known before this time (with offset) are judged and never told."
     )
@@ -205,6 +208,12 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
         _refuse_shared_address(self)
         return self
+
+    @property
+    def test_patients_begin(self) -> tuple[str, ...]:
+        """The beginnings in TEST_PATIENTS."""
+        begin = (text.strip() for text in (self.test_patients or "").split(","))
+        return tuple(text for text in begin if text)
 
     @property
     def database(self) -> str:

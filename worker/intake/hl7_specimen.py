@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.intake.hl7_split import Segment
+from worker.intake.specimen import CONTROL_SAMPLE
 
 # HL7 tables 0490 (reject reason) and 0493 (condition).
 _WORDS = {
@@ -11,9 +12,14 @@ _WORDS = {
 }  # fmt: skip
 
 
+# HL7 table 0369, SPM-11: roles of a specimen that is no patient's.
+_OF_NOBODY = frozenset({"B", "C", "E", "F", "O", "Q", "V"})
+
+
 def specimen_words(spm: Segment) -> list[str]:
-    """The conditions and reject reasons of an SPM: known codes as our words, others by their text."""
-    notes = []
+    """The role, conditions and reject reasons of an SPM: known codes as our words, others by their text."""
+    roles = {spm.component(repetition, 1).upper() for repetition in spm.repetitions(11)}
+    notes = [CONTROL_SAMPLE] if roles & _OF_NOBODY else []
     for number in (21, 24):
         for repetition in spm.repetitions(number):
             code, text = spm.component(repetition, 1), spm.component(repetition, 2)

@@ -7,7 +7,7 @@ One event for each order of each patient, so that every result keeps its own ord
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from worker.intake.event import MERGE, RECORD, REPORT, Event, event_of
@@ -53,7 +53,8 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What MSH says: who sends, which message, what kind. `sent_at` is MSH-7 as sent."""
+    """What MSH says: who sends, which message, what kind. `sent_at` is MSH-7 as sent,
+    `recorded_at` EVN-2 of an ADT message: by it the versions of a patient are ordered."""
 
     source: str
     control_id: str
@@ -62,6 +63,7 @@ class Header:
     version: str
     processing: str
     sent_at: str
+    recorded_at: str
     accept_ack: str
     application_ack: str
 
@@ -101,6 +103,8 @@ def decode_hl7(raw: bytes) -> tuple[list[Event], list[Unreadable]]:
     """The events of one message, and its parts that could not be read; raises `Unreadable` for the whole."""
     message = split_message(raw)
     header = _header(message.header)
+    if header.kind == "ADT" and (event := next((s for s in message.segments if s.name == "EVN"), None)):
+        header = replace(header, recorded_at=event.text(2))
     identity = header.control_id or hashlib.sha256(raw).hexdigest()
     noticed = () if header.control_id else (Mark.CONTROL_ID_MISSING,)
     groups = grouped(message)
@@ -128,7 +132,7 @@ def _events(
             "type": part.kind,
             "source": header.source,
             "id": identity if not events else f"{identity}#{len(events) + 1}",
-            "time": iso_time(header.sent_at),
+            "time": iso_time(header.recorded_at) or iso_time(header.sent_at),
             "data": part.data if part.kind == MERGE else part.data | {"marks": marks},
         }
         try:
@@ -148,6 +152,7 @@ def _header(msh: Segment) -> Header:
         version=msh.text(12),
         processing=msh.text(11).upper(),
         sent_at=msh.text(7),
+        recorded_at="",
         accept_ack=msh.text(15).upper(),
         application_ack=msh.text(16).upper(),
     )

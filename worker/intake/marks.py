@@ -36,6 +36,8 @@ class Mark(StrEnum):
     TIME_INVALID = "time-invalid"  # a time was sent and names no moment
     SPECIMEN_OLD = "specimen-old"  # taken years before it was received: history loaded late
     SPECIMEN_FUTURE = "specimen-future"  # taken later than received: a clock runs ahead
+    CONTROL_SAMPLE = "control-sample"  # of no patient: a control, calibrator or proficiency specimen
+    TEST_PATIENT = "test-patient"  # of nobody: a number or name the site keeps for tests
     VALUE_NOT_TEXT = "value-not-text"  # encapsulated data, a reference pointer
     HEMOGLOBIN_IMPLAUSIBLE = "hemoglobin-implausible"  # critical for operations: a true 18 g/L exists
 

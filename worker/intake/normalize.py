@@ -26,6 +26,7 @@ from worker.intake.event import (
 from worker.intake.marks import MARK_OF, Mark
 from worker.intake.record_facts import record_fact, record_items
 from worker.intake.result_facts import EVER, Sent, Setting, Understood, result_fact
+from worker.intake.specimen import CONTROL_SAMPLE
 from worker.intake.times import read_date, read_instant
 
 NO_AUTHORITY = "urn:ferrule:no-authority"
@@ -142,8 +143,13 @@ def _key(item: Identifier | PatientItem) -> tuple[str, str]:
 def _results(event: Event, data: ReportData, setting: Setting) -> tuple[list[Understood], int]:
     """The results, and how many entries could not be read."""
     items = told_apart(data.results)
-    read = [result_fact(item, index, setting) for index, item in enumerate(items) if item is not None]
-    return read, items.count(None)
+    people = [(index, item) for index, item in enumerate(items) if item and not _is_control(item)]
+    return [result_fact(item, index, setting) for index, item in people], items.count(None)
+
+
+def _is_control(item: ResultItem) -> bool:
+    """Whether the specimen is no patient's; its results are counted and not kept."""
+    return CONTROL_SAMPLE in item.specimen_notes
 
 
 def told_apart(items: Sequence[ResultItem | None]) -> list[ResultItem | None]:
@@ -273,4 +279,6 @@ def _of_message(data: ReportData) -> tuple[Noticed, ...]:
     marks = [MARK_OF[text] for text in data.marks if text in MARK_OF]
     if not (data.patient.system or "").strip():
         marks.append(Mark.NO_AUTHORITY)
+    if any(item and _is_control(item) for item in data.results):
+        marks.append(Mark.CONTROL_SAMPLE)
     return tuple(Noticed(mark) for mark in dict.fromkeys(marks))

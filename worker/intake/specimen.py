@@ -32,6 +32,8 @@ _AROUND = re.compile(
     r"(?:(?:the |blood |serum )?(?:specimen|sample)(?: is| was)? )?"
     r"(?:slightly |moderately |markedly |grossly )?(.+?)(?: (?:specimen|sample))?[.!*]*"
 )
+CONTROL_SAMPLE = "control-sample"
+"""A note that the specimen is no patient's: its results are nobody's."""
 LONGEST_NOTE = 2000
 
 
