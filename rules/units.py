@@ -26,7 +26,7 @@ class Unit:
 
 
 _MICRO = re.compile("[\u00b5\u03bc]|mc(?=g|mol|L|l|IU|\\[|U|kat)")
-_LITER = re.compile(r"(^|/)([dmuf]?)l(?=/|$)")
+_LITER = re.compile(r"(^|/)([dmunpf]?)l(?=/|$)")
 _SPACE = re.compile(r"[ \u00a0\u202f]")
 
 
