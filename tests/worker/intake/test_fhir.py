@@ -184,7 +184,7 @@ def test_a_status_that_r4_does_not_know_is_refused():
     ("change", "code", "place"),
     [
         ({"favorite": 1}, "structure", "Observation.favorite"),
-        ({"valueQuantity": quantity("9", precision=2)}, "structure", "Observation.value.ofType(Quantity).precision"),
+        ({"valueQuantity": quantity("9", precision=2)}, "structure", "Observation.value.ofType(Quantity).precision"),  # noqa: E501
         ({"modifierExtension": [{"url": "urn:x"}]}, "extension", "Observation.modifierExtension"),
         ({"component": [{"code": {"text": "x"}, "modifierExtension": [{"url": "urn:x"}]}]}, "extension",
          "Observation.component[0].modifierExtension"),
@@ -296,8 +296,8 @@ def test_a_message_begins_with_its_header():
     assert events(bundle(message_header(), observation(), type="message"))
     with pytest.raises(Unreadable, match="MessageHeader"):
         decode_parts("fhir", raw(bundle(observation(), type="message")))
+    answer = message_header(response={"identifier": "1", "code": "ok"})
     with pytest.raises(Unreadable, match="answer to a message"):
-        answer = message_header(response={"identifier": "1", "code": "ok"})
         decode_parts("fhir", raw(bundle(answer, type="message")))
 
 
