@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import alerts
 import rules
-from worker import broker
+from worker import broker, runtime
 from worker.broker import NoBroker
 from worker.database import WrongDatabase, is_sqlite, make_engine, reading
 from worker.mllp.address import Address
@@ -155,7 +155,7 @@ def _listener(settings: Settings) -> list[Finding]:
         guarded = server_context(settings) is not None
     except SettingsError as error:
         return [Finding("HL7 listener", Health.ILL, str(error), "correct the setting, or mend the file")]
-    where = settings.mllp_listen
+    where = (runtime.read(settings) or {}).get("mllp") or settings.mllp_listen
     if Address.of(where).answers():
         return [Finding("HL7 listener", Health.WELL, f"{where} answers, {'TLS' if guarded else 'no TLS'}")]
     said = f"nobody listens at {where}"
