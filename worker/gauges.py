@@ -22,7 +22,7 @@ from alerts import storms
 from alerts.follow_up import Expectation
 from alerts.holding import HeldFor, Surge
 from alerts.states import ASKING, OPEN, UNANSWERED, State
-from alerts.tables import ALERT, DELIVERY, FOLLOW_UP, TIMER
+from alerts.tables import ALERT, DELIVERY, FOLLOW_UP, RECIPIENT, TIMER
 from alerts.telling import HELD
 from alerts.unaddressed import reaches_nobody
 from rules.findings import Severity
@@ -49,6 +49,7 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "call_list_oldest_seconds": ("How long the oldest of them has been on the call list.", ()),
     "timers_late_seconds": ("How late the timer is that should have been done first.", ()),
     **INTAKE_LABELS,
+    "directory_last_import_timestamp_seconds": ("When the directory of clinicians was last imported.", ()),
     "ruleset_info": ("The rules that judged last.", ("fingerprint", "version")),
     "build_info": ("The running version.", ("version",)),
     "alerts_held": ("Alerts that are raised and not told, by why.", ("reason",)),
@@ -174,6 +175,9 @@ def _waiting(connection: Connection, families: Families, now: datetime) -> None:
     oldest = min((row.since for row in rows), default=None)
     families["call_list_oldest_seconds"].add_metric([], _age(oldest, now))
     first = select(func.min(TIMER.c.planned_at)).where(TIMER.c.state == "pending")
+    imported = connection.execute(select(func.max(RECIPIENT.c.listed_at))).scalar()
+    if imported is not None:
+        families["directory_last_import_timestamp_seconds"].add_metric([], imported.timestamp())
     families["timers_late_seconds"].add_metric([], _age(connection.execute(first).scalar(), now))
 
 
