@@ -70,7 +70,7 @@ def read(
     if not decoded.events and decoded.refused:
         return Read(message, whole=_aside(decoded.refused[0]), parts=tuple(map(_aside, decoded.refused[1:])))
     parts = [_aside(why) for why in decoded.refused]
-    merges = tuple(merge for event in decoded.events if (merge := merge_of(event)) is not None)
+    merges = tuple(merge for event in decoded.events if (merge := merge_of(event, dialect)) is not None)
     dialect = replace(dialect, zone=dialect.zone or settings.default_zone)
     facts = [_facts(event, message, dialect) for event in decoded.events if merge_of(event) is None]
     parts += [why for one in facts for why in worth_a_look(one)]

@@ -95,7 +95,7 @@ def test_gaps_list_what_is_unmapped_with_a_proposal_and_no_value(engine: Engine)
         "B12 Vitamin-B12": "loinc: 2132-9 (Vitamin B12)",
         "HB Hämoglobin": "loinc: 718-7 (Hemoglobin)",
         "TFS Transferrinsättigung": "analyte: tsat",
-        "THRO Thrombozyten": "analyte: platelets",
+        "THRO Thrombozyten": "loinc: 777-3 (Platelets)",
         "HBA1C HbA1c": "ignore: glycated hemoglobin",
         "FERR Folsäure": "ask which: folate or rbc_folate",
     }

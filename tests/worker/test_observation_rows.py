@@ -347,3 +347,13 @@ def test_b79_a_specimen_of_the_future_is_kept_and_marked_and_is_not_the_latest(e
 def test_b24_an_escaped_segment_end_in_a_value_stays_one_value():
     (one,) = decode("hl7", hl7(HEADER, PATIENT, ORDER, obx(r"9\X0D\OBX\|2", f2="ST")))
     assert len(one.report.results) == 1
+
+
+def test_b42_an_identifier_without_authority_has_that_of_its_source():
+    said = event_of(event(result()) | {"data": {**event(result())["data"], "patient": {"id": "1"}}})
+    known = facts_of(said, zone=None, received_at=RECEIVED, arrival=1, dialect=Dialect(authority="urn:mrn:n"))
+    assert known.patient.system == "urn:mrn:n"
+    assert Mark.NO_AUTHORITY not in marks(known)
+    unknown = facts_of(said, zone=None, received_at=RECEIVED, arrival=1)
+    assert unknown.patient.system == "urn:ferrule:no-authority"
+    assert Mark.NO_AUTHORITY in marks(unknown)

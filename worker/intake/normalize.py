@@ -109,7 +109,7 @@ def facts_of(
     orderer = _person(data.orderer)
     demographics = _demographics(data, said_at, received_at or said_at, arrival, zone)
     return Facts(
-        patient=Patient(*_key(data.patient)),
+        patient=Patient(*_key(data.patient, dialect.authority)),
         said_at=said_at,
         results=results,
         records=records,
@@ -117,18 +117,23 @@ def facts_of(
         orderers={result.key: orderer for result in results} if orderer else {},
         demographics=(demographics,) if demographics.says_something else (),
         registers=data.registration is True,
-        also=tuple(_key(item) for item in data.patient.identifiers if item),
+        also=tuple(_key(item, dialect.authority) for item in data.patient.identifiers if item),
         copy_to=tuple(person for person in map(_person, data.copy_to) if person),
-        operations=(*_of_message(data), *_of_results(understood), *_refused(refused + refused_results)),
+        operations=(
+            *_of_message(data, dialect),
+            *_of_results(understood),
+            *_refused(refused + refused_results),
+        ),
         sent={one.result.key: one.sent for one in understood},
     )
 
 
-def merge_of(event: Event) -> Merge | None:
+def merge_of(event: Event, dialect: Dialect = PLAIN) -> Merge | None:
     """The merge an event asks for; None for a report or record event."""
     if not isinstance(event.data, MergeData):
         return None
-    return Merge(_key(event.data.survivor), _key(event.data.retired), event.data.undone is True)
+    survivor, retired = (_key(one, dialect.authority) for one in (event.data.survivor, event.data.retired))
+    return Merge(survivor, retired, event.data.undone is True)
 
 
 def patient_key(event: Event) -> tuple[str, str]:
@@ -136,8 +141,9 @@ def patient_key(event: Event) -> tuple[str, str]:
     return _key(event.report.patient)
 
 
-def _key(item: Identifier | PatientItem) -> tuple[str, str]:
-    return (item.system or "").strip() or NO_AUTHORITY, item.id
+def _key(item: Identifier | PatientItem, default_authority: str | None = None) -> tuple[str, str]:
+    """(system, id); an identifier without authority has that of its source."""
+    return (item.system or "").strip() or default_authority or NO_AUTHORITY, item.id
 
 
 def _results(event: Event, data: ReportData, setting: Setting) -> tuple[list[Understood], int]:
@@ -275,9 +281,9 @@ def _person(item: PersonItem | None) -> Orderer | None:
     return Orderer((item.system or "").strip() or NO_AUTHORITY, identity, (item.name or "").strip() or None)
 
 
-def _of_message(data: ReportData) -> tuple[Noticed, ...]:
+def _of_message(data: ReportData, dialect: Dialect) -> tuple[Noticed, ...]:
     marks = [MARK_OF[text] for text in data.marks if text in MARK_OF]
-    if not (data.patient.system or "").strip():
+    if not (data.patient.system or "").strip() and not dialect.authority:
         marks.append(Mark.NO_AUTHORITY)
     if any(item and _is_control(item) for item in data.results):
         marks.append(Mark.CONTROL_SAMPLE)
