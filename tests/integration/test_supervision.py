@@ -113,7 +113,7 @@ def test_up_judges_what_comes_on_its_queue_and_stops_cleanly(
     process, runtime = house
     parts = json.loads(runtime.read_text())
     assert oct(runtime.stat().st_mode & 0o777) == "0o600"
-    assert set(running(parts["pids"])) == {"up", "broker", "worker-1", "stream", "poller", "web"}
+    assert set(running(parts["pids"])) == {"up", "broker", "worker-1", "stream", "poller", "web", "listen"}
     pattern = [result("R1", "ferritin", "9"), result("R2", "b12", "1450")]
     submit(producer(parts["broker_url"]), event("M1", pattern))
     wait_until(lambda: metric(parts["http"], "ferrule_alerts_raised_total") > 0, "no alert", START_SECONDS)
