@@ -271,16 +271,19 @@ def test_while_the_database_is_away_nobody_hears_yes_and_all_is_there_afterwards
         try:
             plain.send(numbered("PLAIN"))
             assert said(enhanced.asked(numbered("E", f15="AL"))[0]) == ("CE", "E")
+            enhanced.send(numbered("E2", f15="AL"))
             late.send(numbered("LATE"))
             gone = here.connect().send(numbered("GONE"))
             assert plain.is_silent(1)
             assert late.is_silent(0.2)
+            assert enhanced.is_silent(0.2)  # refused once, and then not read from
             gone.socket.close()
             time.sleep(0.5)
         finally:
             closable(True)
         assert said(plain.answer()) == ("AA", "PLAIN")
         assert said(late.answer()) == ("AA", "LATE")
+        assert said(enhanced.answer()) == ("CA", "E2")
         assert said(enhanced.asked(numbered("E", f15="AL"))[0]) == ("CA", "E")
         stored = kept(here.engine)
         assert max(stored.values()) == 1

@@ -58,7 +58,7 @@ class Authority:
     """A certificate authority in a folder of its own."""
 
     def __init__(self, openssl: Path, folder: Path, name: str) -> None:
-        self._openssl, self._folder = openssl, folder
+        self._openssl, self._folder, self._issued = openssl, folder, 0
         folder.mkdir()
         (folder / "openssl.cnf").write_text(CONFIGURATION)
         (folder / "index.txt").touch()
@@ -74,7 +74,8 @@ class Authority:
 
     def issue(self, name: str, kind: str = "client", *, expired: bool = False) -> Pair:
         """A certificate for this common name."""
-        key, request, out = (f"{name}.{end}" for end in ("key", "csr", "pem"))
+        self._issued += 1
+        key, request, out = (f"{self._issued}.{end}" for end in ("key", "csr", "pem"))
         self._run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
                   f"/CN={name}", "-keyout", key, "-out", request, "-config", "openssl.cnf")  # fmt: skip
         dates = (
