@@ -10,7 +10,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from alerts.tables import Leasable
@@ -123,6 +134,7 @@ class PatientRow(SQLModel, table=True):
     sex: str = "unknown"
     deceased_at: datetime | None = None
     judged_as_of: datetime | None = None
+    sensitive: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     survivor_id: int | None = Field(default=None, foreign_key="patient.id", index=True)
     created_at: datetime
 
@@ -306,13 +318,20 @@ class EvaluationRow(SQLModel, table=True):
 
 
 class AccountRow(SQLModel, table=True):
-    """A person who can sign in; `password_hash` is argon2, null when sign-in is elsewhere."""
+    """A person who can sign in: by `username` and a password (argon2), or elsewhere, known by `issuer` and
+    `subject`. `role` holds one role, or several with spaces between them.
+    """
 
     __tablename__ = "account"
-    __table_args__ = (UniqueConstraint("username", name="uq_account_username"),)
+    __table_args__ = (
+        UniqueConstraint("username", name="uq_account_username"),
+        UniqueConstraint("issuer", "subject", name="uq_account_subject"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    username: str
+    username: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
     password_hash: str | None = Field(default=None, sa_column=Column(Text))
     role: str
     system: str | None = None
@@ -334,6 +353,48 @@ class SessionRow(SQLModel, table=True):
     created_at: datetime
     seen_at: datetime
     ended_at: datetime | None = None
+
+
+class SignInRow(SQLModel, table=True):
+    """A browser on its way to the OpenID provider and back; the row goes when it comes back."""
+
+    __tablename__ = "sign_in"
+
+    secret_sha256: str = Field(primary_key=True)
+    state: str
+    nonce: str
+    verifier: str = Field(sa_column=Column(Text, nullable=False))
+    next: str
+    created_at: datetime = Field(index=True)
+
+
+class LoginFailureRow(SQLModel, table=True):
+    """How often a name from an address, or an address alone, was refused lately; the key is hashed."""
+
+    __tablename__ = "login_failure"
+
+    key_sha256: str = Field(primary_key=True)
+    failures: int
+    first_at: datetime = Field(index=True)
+
+
+class BreakGlassRow(SQLModel, table=True):
+    """Somebody opened the alerts of a patient who is not theirs: why, and until when."""
+
+    __tablename__ = "break_glass"
+    __table_args__ = (Index("ix_break_glass_reader", "system", "ident", "ends_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    system: str
+    ident: str
+    name: str
+    reason: str
+    comment: str
+    started_at: datetime
+    ends_at: datetime
+    reviewed_at: datetime | None = None
+    reviewed_by: str | None = None
 
 
 class TokenRow(SQLModel, table=True):
@@ -454,6 +515,9 @@ PREGNANCY_STATEMENT = _table("pregnancy_statement")
 EVALUATION = _table("evaluation")
 ACCOUNT = _table("account")
 SESSION = _table("session")
+SIGN_IN = _table("sign_in")
+LOGIN_FAILURE = _table("login_failure")
+BREAK_GLASS = _table("break_glass")
 TOKEN = _table("token")
 SOURCE_SEEN = _table("source_seen")
 FILE_PROGRESS = _table("file_progress")

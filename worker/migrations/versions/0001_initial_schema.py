@@ -16,7 +16,9 @@ def upgrade() -> None:
     op.create_table(
         "account",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("username", sa.String(), nullable=False),
+        sa.Column("username", sa.String(), nullable=True),
+        sa.Column("issuer", sa.String(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=True),
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("system", sa.String(), nullable=True),
@@ -25,6 +27,7 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("issuer", "subject", name="uq_account_subject"),
         sa.UniqueConstraint("username", name="uq_account_username"),
     )
     op.create_table(
@@ -263,6 +266,7 @@ def upgrade() -> None:
         sa.Column("sex", sa.String(), nullable=False),
         sa.Column("deceased_at", UTCDateTime(), nullable=True),
         sa.Column("judged_as_of", UTCDateTime(), nullable=True),
+        sa.Column("sensitive", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("survivor_id", sa.Integer(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -683,6 +687,52 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_session_account_id"), ["account_id"], unique=False)
 
     op.create_table(
+        "sign_in",
+        sa.Column("secret_sha256", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("nonce", sa.String(), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("next", sa.String(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("secret_sha256"),
+    )
+    with op.batch_alter_table("sign_in", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_in_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "login_failure",
+        sa.Column("key_sha256", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("first_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key_sha256"),
+    )
+    with op.batch_alter_table("login_failure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_failure_first_at"), ["first_at"], unique=False)
+
+    op.create_table(
+        "break_glass",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("comment", sa.String(), nullable=False),
+        sa.Column("started_at", UTCDateTime(), nullable=False),
+        sa.Column("ends_at", UTCDateTime(), nullable=False),
+        sa.Column("reviewed_at", UTCDateTime(), nullable=True),
+        sa.Column("reviewed_by", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("break_glass", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_break_glass_patient_id"), ["patient_id"], unique=False)
+        batch_op.create_index("ix_break_glass_reader", ["system", "ident", "ends_at"], unique=False)
+
+    op.create_table(
         "notice",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("delivery_id", sa.Integer(), nullable=False),
@@ -805,6 +855,19 @@ def downgrade() -> None:
         batch_op.drop_index("notice_of_alert")
 
     op.drop_table("notice")
+    with op.batch_alter_table("break_glass", schema=None) as batch_op:
+        batch_op.drop_index("ix_break_glass_reader")
+        batch_op.drop_index(batch_op.f("ix_break_glass_patient_id"))
+
+    op.drop_table("break_glass")
+    with op.batch_alter_table("login_failure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_failure_first_at"))
+
+    op.drop_table("login_failure")
+    with op.batch_alter_table("sign_in", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sign_in_created_at"))
+
+    op.drop_table("sign_in")
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_session_account_id"))
 
