@@ -40,7 +40,9 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
         7: "Date of birth.",
         8: "Sex.",
         29: "Time of death.",
+        30: "Whether the patient is dead.",
     },
+    "EVN": {2: "When the event was recorded: which of two ADT messages is the newer."},
     "PV1": {2: "Class.", 3: "Location.", 7: "Attending clinician."},
     "MRG": {1: "The retired identifier (A40)."},
     "ORC": {
@@ -72,7 +74,11 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
         17: "Method.",
         19: "When the value was measured.",
     },
-    "SPM": {21: "Why the specimen was rejected.", 24: "Its condition: hemolyzed, clotted, …"},
+    "SPM": {
+        11: "Its role: control samples are not patients.",
+        21: "Why the specimen was rejected.",
+        24: "Its condition: hemolyzed, clotted, …",
+    },
     "NTE": {3: "Remarks on the result, the order or the specimen above it."},
 }
 """Segment → field → what is read of it. Pharmacy and problem segments are in RECORDS."""

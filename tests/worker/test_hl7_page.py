@@ -23,6 +23,7 @@ FULL = hl7(
     "NTE|1||note",
 )
 PHARMACY = hl7(HEADER.replace("ORU^R01^ORU_R01", "RDE^O11"), "PID|1||1^^^N", "ORC|NW|P1", "RXE||11248")
+ADMISSION = hl7(HEADER.replace("ORU^R01^ORU_R01", "ADT^A08"), "EVN||20260301", "PID|1||1^^^N")
 MERGE = hl7(HEADER.replace("ORU^R01^ORU_R01", "ADT^A40"), "PID|1||1^^^N", "MRG|2^^^N")
 
 
@@ -41,7 +42,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
 
 
 def test_the_page_names_the_fields_that_are_read_and_no_others(read: dict[str, set[int]]) -> None:
-    for raw in (FULL, message(), PHARMACY, MERGE):
+    for raw in (FULL, message(), PHARMACY, MERGE, ADMISSION):
         read_structure(raw)
         decode_hl7(raw)
     read["MSH"].add(18)  # read from the bytes, before there are segments
