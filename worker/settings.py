@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -30,6 +31,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 PREFIX = "FERRULE_"
 CONFIG_KEY = "FERRULE_CONFIG"
 """Names a file of `FERRULE_X=value` lines; the environment wins over it."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Where http is as good as https: nobody else listens."""
 
 NOT_OURS = frozenset({"FERRULE_NO_APT"})
 """Keys that `make` reads; they are no settings but no mistakes either."""
@@ -83,6 +87,17 @@ class FhirServer(BaseModel):
 
     base: str = Field(pattern=r"^https?://[^\s?#]+$")
     token: SecretStr | None = None
+
+
+def _claim_values(value: object) -> object:
+    """Claim values by role, as FERRULE_OIDC_ROLES gives them."""
+    return (
+        {k: [v] if isinstance(v, str) else v for k, v in value.items()} if isinstance(value, dict) else value
+    )
+
+
+PersonRole = Literal["clinician", "operator", "rule-owner", "privacy-officer"]
+"""What a person may be who signs in."""
 
 
 class Settings(BaseSettings):
@@ -166,6 +181,37 @@ class Settings(BaseSettings):
     storm_factor: int = Field(10, ge=1, description="How many times the usual hour a surge must be.")
     operator_email: str | None = Field(None, description="Who is told once of a storm.")
     local_accounts: bool = Field(False, description="on: allow POST /login with accounts kept by Ferrule.")
+    oidc_issuer: str | None = Field(
+        None, description="https://… of the OpenID provider where people sign in; turns sign-in on."
+    )
+    oidc_client_id: str | None = Field(None, description="Ferrule's name at the OpenID provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Its secret there, for client_secret_basic."
+    )
+    oidc_scope: str = Field(
+        "openid profile", description="What is asked for; the claims below must come of it."
+    )
+    oidc_roles_claim: str = Field("groups", description="The ID token's claim that roles are read from.")
+    oidc_roles: Annotated[
+        dict[PersonRole, list[str]], BeforeValidator(_claim_values), BeforeValidator(_json_object)
+    ] = Field(
+        default_factory=dict,
+        description='JSON: which values of OIDC_ROLES_CLAIM make whom: {"clinician": ["lab-alerts"]}. '
+        "Roles: clinician, operator, rule-owner, privacy-officer.",
+    )
+    oidc_ident_claim: str = Field(
+        "npi", description="The claim that holds a clinician's id in the directory."
+    )
+    oidc_ident_system: str = Field(
+        "http://hl7.org/fhir/sid/us-npi", description="The system of OIDC_IDENT_CLAIM's ids."
+    )
+    oidc_acr: str | None = Field(
+        None,
+        description="The acr a sign-in must have (spaces between several), such as that of a second factor.",
+    )
+    privacy_email: str | None = Field(
+        None, description="Who is told when a patient is opened by break-glass."
+    )
     pool: Literal["solo", "threads", "prefork"] = Field(
         "solo", description="Celery pool. solo: CONCURRENCY processes of one task each."
     )
@@ -206,6 +252,7 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_MLLP_CLIENT_CA needs FERRULE_MLLP_TLS_CERTIFICATE")
         if self.mllp_client_crl and not self.mllp_client_ca:
             raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
+        _refuse_half_a_sign_in(self)
         _refuse_shared_address(self)
         return self
 
@@ -231,6 +278,19 @@ class Settings(BaseSettings):
     def links_to(self) -> str:
         """The address that links in e-mails and webhooks start with."""
         return (self.public_url or f"http://{self.http_listen}").rstrip("/")
+
+
+def _refuse_half_a_sign_in(settings: Settings) -> None:
+    if settings.oidc_issuer is None:
+        return
+    for name in ("oidc_client_id", "oidc_roles", "public_url"):
+        if not getattr(settings, name):
+            raise ValueError(f"FERRULE_OIDC_ISSUER needs FERRULE_{name.upper()}")
+    parts = urlsplit(settings.oidc_issuer)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError("FERRULE_OIDC_ISSUER: expected https://…")
+    if "openid" not in settings.oidc_scope.split():
+        raise ValueError("FERRULE_OIDC_SCOPE: expected openid among them")
 
 
 def _refuse_shared_address(settings: Settings) -> None:
