@@ -8,18 +8,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Engine, Row, Table, func, select
 
-from alerts import answers, audit, directory
+from alerts import answers, audit, calls, directory
+from alerts.calls import Call
 from alerts.channels.channel import Message, Passing, Refused
 from alerts.channels.inbox import InboxChannel
+from alerts.due import Reach, run_due
+from alerts.escalation import ASKS, STOPS
 from alerts.leases import database_now, writing
 from alerts.outbox import deliver_due
-from alerts.people import NOBODY_YET, Actor, Address
-from alerts.states import TRANSITIONS, UNENDED, NotAllowed, State, Step
-from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, AUDIT, DELIVERY
+from alerts.people import NOBODY_YET, Actor, Address, pool
+from alerts.states import OPEN, TRANSITIONS, UNENDED, NotAllowed, State, Step
+from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, AUDIT, DELIVERY, TIMER
 from rules.findings import Ended, Severity
 from rules.truth import Truth
-from tests.alerts.made_up import ADA, BEN, Ward, day, ferritin, judged
+from tests.alerts.made_up import ADA, BEN, Ward, day, expected, ferritin, judged
 
+ON_CALL = pool("on-call")
+EXPECTS = (expected("b12", within_days=42),)
 patients = itertools.count(1_000)
 RESULTS = st.sampled_from(["lab|F1", "lab|F2", "lab|F3"])
 NOT_TRUE = st.sampled_from([Truth.FALSE, Truth.UNKNOWN])
@@ -67,7 +72,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(severity=st.sampled_from(list(Severity)))
     def it_begins(self, severity: Severity) -> None:
-        self.ward.judge(judged(severity=severity), at=self.tomorrow())
+        self.ward.judge(judged(severity=severity, follow_up=EXPECTS), at=self.tomorrow())
 
     @rule(severity=st.sampled_from(list(Severity)), key=RESULTS, value=VALUES)
     def the_pattern_is_true(self, severity: Severity, key: str, value: str) -> None:
@@ -114,6 +119,21 @@ class Lives(RuleBasedStateMachine):
         with writing(self.engine) as connection:
             answers.wake_due(connection, day(self.tomorrow()), push=("email",))
 
+    @rule(days=st.sampled_from([0.02, 1.0, 4.0, 30.0]))
+    def time_passes(self, days: float) -> None:
+        """Reminders, escalations, lapses and missed follow-ups, by two pollers one after the other."""
+        self.day += days
+        for _ in range(2):
+            run_due(self.engine, Reach(("email",), ON_CALL), now=lambda _: day(self.day))
+
+    @rule(read_back=st.booleans())
+    def somebody_calls(self, read_back: bool) -> None:
+        if not (alerts := self.alerts) or alerts[-1].state in (State.WITHDRAWN, State.HELD):
+            return
+        with writing(self.engine) as connection:
+            call = Call("ward", day(self.day), "ferritin 9 ug/L", read_back)
+            calls.record(connection, alerts[-1].id, Actor(BEN.system, BEN.id), call, now=day(self.day))
+
     @rule(problem=PROBLEMS, limit=st.integers(1, 3))
     def the_outbox_is_emptied_a_little(self, problem: Exception | None, limit: int) -> None:
         with writing(self.engine) as connection:
@@ -121,6 +141,21 @@ class Lives(RuleBasedStateMachine):
             connection.execute(DELIVERY.update().where(pending).values(due_at=database_now(connection)))
         self.mail.problem = problem
         deliver_due(self.engine, [InboxChannel(), self.mail], limit=limit)
+
+    @invariant()
+    def none_ends_silently(self) -> None:
+        """An open alert that is not low has somebody who hears of it next, or is on the call list."""
+        clocks = self.rows(TIMER, TIMER.c.state == "pending")
+        for alert in self.alerts:
+            if alert.state not in OPEN or alert.severity == Severity.LOW:
+                continue
+            watched = [t for t in clocks if t.alert_id == alert.id]
+            assert watched or alert.call_list_since or alert.snoozed_until, (alert.state, alert.reason)
+
+    @invariant()
+    def what_has_ended_has_no_clock(self) -> None:
+        ended = {a.id for a in self.alerts if a.state not in OPEN}
+        assert not [t for t in self.rows(TIMER, TIMER.c.state == "pending") if t.alert_id in ended]
 
     @invariant()
     def at_most_one_episode_is_open(self) -> None:
@@ -153,6 +188,21 @@ class Lives(RuleBasedStateMachine):
                     before, now = event.data["severity_before"], event.data["judged_severity"]
                     assert Severity(now).rank < Severity(before).rank
 
+    def nobody_is_called_up_about_what_was_answered(self) -> None:
+        """Each escalation stands between an asking and its answer, and each rung once."""
+        for alert in self.alerts:
+            rungs: list[str] = []
+            asking = False
+            for event in self.rows(ALERT_EVENT, ALERT_EVENT.c.alert_id == alert.id):
+                if event.step in ASKS:
+                    rungs, asking = [], True
+                elif event.step in STOPS:
+                    asking = False
+                elif event.step in (Step.REMIND, Step.ESCALATE):
+                    assert asking
+                    assert event.reason == "call-list" or event.reason not in rungs
+                    rungs.append(event.reason)
+
     def no_step_is_told_twice_by_one_channel_to_one_person(self) -> None:
         told = self.rows(DELIVERY, DELIVERY.c.patient_id == self.ward.patient_id)
         assert len({d.delivery_key for d in told}) == len(told)
@@ -170,12 +220,19 @@ class Lives(RuleBasedStateMachine):
         self.every_alert_has_an_owner_among_its_addressees()
         self.the_events_lead_to_the_state_by_the_table()
         self.severity_rises_with_each_worsening()
+        self.nobody_is_called_up_about_what_was_answered()
         self.no_step_is_told_twice_by_one_channel_to_one_person()
         self.nothing_is_left_untold()
         self.the_last_word_is_the_truth()
+        self.the_next_life_finds_no_timer_of_this_one()
         with writing(self.engine) as connection:
             audit.seal(connection)
             assert audit.verify(connection) == []
+
+    def the_next_life_finds_no_timer_of_this_one(self) -> None:
+        """All lives share a database, and a poller does whatever is due in it."""
+        with writing(self.engine) as connection:
+            connection.execute(TIMER.update().where(TIMER.c.state == "pending").values(state="cancelled"))
 
     def nothing_is_left_untold(self) -> None:
         assert not [a for a in self.alerts if a.state == State.RAISED]
@@ -193,6 +250,7 @@ def test_the_promises_of_the_loop_hold_in_random_lives(engine: Engine) -> None:
     with writing(engine) as connection:
         directory.register(connection, ADA.address, email="ada@hospital.test")
         directory.register(connection, BEN.address, email="ben@hospital.test")
+        directory.register_pool(connection, "on-call", [BEN.address])
     run_state_machine_as_test(
         lambda: Lives(engine),
         settings=settings(
