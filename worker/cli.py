@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "routes": ("worker.verbs.routes", "Whom an alert would reach."),
     "escalation": ("worker.verbs.escalation", "How long an alert may wait, and who hears then."),
     "storms": ("worker.verbs.storms", "Surges of alerts, and what becomes of those they hold."),
+    "patients": ("worker.verbs.patients", "Identifiers and who they are."),
     "quarantine": ("worker.verbs.quarantine", "What could not be understood."),
     "codes": ("worker.verbs.codes", "What arrives unmapped; check a mapping."),
     "replay": ("worker.verbs.replay", "Judge stored messages again."),

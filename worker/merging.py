@@ -92,8 +92,10 @@ def settled(engine: Engine, reads: Sequence[Read]) -> list[Read]:
     keys = frozenset(key for read in wanted for key in read.patients)
     if not any(read.merges for read in wanted):
         with reading(engine) as connection:
-            if not _touched(connection, rows_of(connection, keys).values()):
-                return list(reads)
+            rows = rows_of(connection, keys)
+            kin = _kin(connection, rows.values())
+        if not _changed(kin, replace(kin, known=kin.known | set(rows.values()))):
+            return list(reads)
 
     def settle() -> list[Read]:
         with writing(engine) as connection:
@@ -106,7 +108,7 @@ def _settle(connection: Connection, reads: Sequence[Read], keys: Collection[Pati
     now = db_now(connection)
     ensure_patients(connection, keys, now)
     rows = rows_of(connection, keys)
-    before = _kin(connection, rows.values())
+    before = _held_kin(connection, rows.values())
     after, done = before, []
     for read in reads:
         after = replace(after, known=after.known | {rows[key] for key in read.speaks_of})
@@ -115,9 +117,14 @@ def _settle(connection: Connection, reads: Sequence[Read], keys: Collection[Pati
             after, refused = _with(connection, after, link, merge, read, now)
             read = _noted(read, refused)
         done.append(read)
-    changed = {row for row in after.rows if before.root(row) != after.root(row)}
+    changed = _changed(before, after)
     _put_in_force(connection, changed, before, after, now)
     return [_waiting(read, after, rows) for read in done]
+
+
+def _changed(before: Kin, after: Kin) -> set[int]:
+    """The identifiers whose facts are somebody else's than they were."""
+    return {row for row in after.rows if before.root(row) != after.root(row)}
 
 
 def _with(
@@ -178,8 +185,6 @@ def _put_in_force(
         return
     moved = {row: after.root(row) for row in changed}
     concerned = {*changed, *moved.values(), *(before.root(row) for row in changed)}
-    locked = select(PATIENT.c.id).where(PATIENT.c.id.in_(concerned)).order_by(PATIENT.c.id)
-    connection.execute(locked.with_for_update()).all()
     for row, root in sorted(moved.items()):
         survivor = None if root == row else root
         connection.execute(PATIENT.update().where(PATIENT.c.id == row).values(survivor_id=survivor))
@@ -187,10 +192,6 @@ def _put_in_force(
         PATIENT.update().where(PATIENT.c.id.in_(concerned)).values(version=PATIENT.c.version + 1)
     )
     merged.rehome(connection, moved, now)
-
-
-def _touched(connection: Connection, rows: Iterable[int]) -> bool:
-    return bool(_links(connection, set(rows)))
 
 
 def _links(connection: Connection, rows: Collection[int]) -> set[Link]:
@@ -211,6 +212,20 @@ def _kin(connection: Connection, rows: Iterable[int]) -> Kin:
             break
         found |= more
     return Kin(frozenset(found), frozenset(links), _known(connection, found))
+
+
+def _held_kin(connection: Connection, rows: Iterable[int]) -> Kin:
+    """The same, with all of them locked, in the order of their ids: of two merges at once one sees the other.
+
+    What a merge just committed has joined is locked as well; a deadlock by that is tried again.
+    """
+    locked: frozenset[int] = frozenset()
+    kin = _kin(connection, rows)
+    while not kin.rows <= locked:
+        which = select(PATIENT.c.id).where(PATIENT.c.id.in_(kin.rows)).order_by(PATIENT.c.id)
+        locked = frozenset(connection.execute(which.with_for_update()).scalars())
+        kin = _kin(connection, rows)
+    return kin
 
 
 def _known(connection: Connection, rows: Collection[int]) -> frozenset[int]:

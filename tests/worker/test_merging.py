@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
+from typer.testing import CliRunner
 
 from alerts.tables import ADDRESSEE, ALERT, AUDIT
 from tests.worker.made_up import NORTH, RULE, deps_on, event, inbound, result
@@ -15,6 +16,7 @@ from worker.database import reading
 from worker.pipeline import judge, judge_due
 from worker.records import load
 from worker.tables import MESSAGE, PATIENT, QUARANTINE_ITEM, RESULT
+from worker.verbs import patients
 
 SYSTEM = "urn:mrn:north"
 FERRITIN = event("F", [result("R1", "ferritin", "9")], patient="A")
@@ -180,3 +182,19 @@ def test_f44_two_merges_crosswise_at_once_never_fail(engine: Engine, pairs: int)
     with reading(engine) as connection:
         left = select(func.count()).select_from(MESSAGE).where(MESSAGE.c.state == "pending")
         assert connection.execute(left).scalar_one() == 0
+
+
+def test_an_operator_merges_and_unmerges_by_hand(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERRULE_DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    tell(engine, FERRITIN, B12)
+    both = ["--survivor", f"{SYSTEM}|B", "--retired", f"{SYSTEM}|A"]
+    for verb, owners, shown in (("merge", ["B"], ["B", "A"]), ("unmerge", [], ["B"])):
+        assert CliRunner().invoke(patients.app, [verb, *both]).exit_code == 0
+        with reading(engine) as connection:
+            pending = (
+                connection.execute(select(MESSAGE.c.id).where(MESSAGE.c.state == "pending")).scalars().all()
+            )
+        judge(deps_on(engine), pending)
+        assert open_alerts(engine) == owners
+        said = CliRunner().invoke(patients.app, ["show", f"{SYSTEM}|B"]).output.split()
+        assert said == [f"{SYSTEM}|{ident}" for ident in shown]
