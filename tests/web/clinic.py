@@ -17,6 +17,7 @@ from alerts.routing import Addressee, Covering, Why
 from alerts.snapshot import evidence_documents, follow_up_documents, tree_document
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, Taken, start, take
+from alerts.tables import ADDRESSEE, ALERT, FOLLOW_UP, STORM
 from rules.findings import AbsentEvidence, Evidence, FollowUp, ResultEvidence, Severity, TreeNode
 from rules.truth import Truth
 from rules.units import unit_of
@@ -483,3 +484,43 @@ def seed(engine: Engine, now: datetime | None = None) -> Clinic:
             ),
         }
     return Clinic(ids, alerts, now)
+
+
+def add_operator(connection: Connection, now: datetime, username: str = "ops") -> None:
+    """An account of somebody who runs Ferrule."""
+    connection.execute(
+        insert(ACCOUNT).values(
+            username=username,
+            password_hash=hashed(),
+            role="operator",
+            name="Olga Operator",
+            active=True,
+            created_at=now,
+        )
+    )
+
+
+def add_storm(connection: Connection, now: datetime) -> int:
+    """A storm of one rule that waits for a decision."""
+    row = {"kind": "rule", "key": "iron-deficiency-repeat", "raised": 260, "limit": 200, "started_at": now}
+    return int(connection.execute(insert(STORM).values(row).returning(STORM.c.id)).scalar_one())
+
+
+def strand(connection: Connection, alert: int) -> None:
+    """Make the alert one that reaches nobody: its orderer is unknown here."""
+    stranger = {"system": NPI, "ident": "9999999999"}
+    connection.execute(ADDRESSEE.update().where(ADDRESSEE.c.alert_id == alert).values(**stranger))
+    owner = {"recipient_system": NPI, "recipient_ident": "9999999999"}
+    connection.execute(ALERT.update().where(ALERT.c.id == alert).values(**owner))
+
+
+def put_on_call_list(connection: Connection, alert: int, now: datetime) -> None:
+    """Nobody has answered it to the end of its ladder."""
+    since = {"call_list_since": now - timedelta(minutes=20)}
+    connection.execute(ALERT.update().where(ALERT.c.id == alert).values(**since))
+
+
+def make_late(connection: Connection, alert: int, now: datetime) -> None:
+    """What the alert expects was due five days ago."""
+    due = {"due": (now - timedelta(days=5)).date()}
+    connection.execute(FOLLOW_UP.update().where(FOLLOW_UP.c.alert_id == alert).values(**due))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -16,6 +16,7 @@ from alerts.steps import Conflict
 from worker.composition import Deps
 from worker.web import (
     api,
+    call_list,
     events,
     fhir,
     fhir_answers,
@@ -24,12 +25,15 @@ from worker.web import (
     inbox,
     login,
     metrics_page,
+    overdue,
     quarantine,
     storms,
     stream,
+    unaddressed,
 )
 from worker.web.deps import is_https
 from worker.web.faults import SaidPlainly
+from worker.web.frame import FRONT_DOOR
 from worker.web.headers import SafeHeaders
 from worker.web.login import login_page
 from worker.web.one_length import OneLength
@@ -46,7 +50,9 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, fhir, fhir_metadata, api, storms, quarantine, stream, inbox):
+    for module in (health, metrics_page, events, fhir, fhir_metadata, api, stream, inbox):
+        app.include_router(module.router)
+    for module in (quarantine, storms, unaddressed, call_list, overdue):
         app.include_router(module.router)
     if deps.settings.local_accounts:
         app.include_router(login.router)
@@ -94,13 +100,16 @@ def _wrong_role(request: Request, _: Exception) -> Response:
     if fhir_answers.is_fhir(request):
         return fhir_answers.said(403, "not for this role")
     if wants_page(request):
+        if request.url.path == FRONT_DOOR and "authorization" not in request.headers:
+            # Whoever logs in is led here; those who run Ferrule have pages of their own.
+            return RedirectResponse("/", status_code=303)
         return said(
             request,
             403,
             "Not for this account",
-            "These pages are for clinicians.",
-            to="/login",
-            words="Log in",
+            "This page is for another role than yours.",
+            to="/",
+            words="To your first page",
         )
     return JSONResponse({"detail": "not for this role"}, 403)
 

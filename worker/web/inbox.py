@@ -20,9 +20,10 @@ from worker.web.alert_page import AlertPage, alert_page
 from worker.web.answering import give, invalid
 from worker.web.bodies import KINDS, Answer
 from worker.web.deps import Have, zone_of
+from worker.web.frame import FRONT_DOOR, Frame, frame_of, home_of
 from worker.web.listing import PAGE, Listing, arrived_since, listing
 from worker.web.pages import page
-from worker.web.readers import Clinician, FormSender, Reader
+from worker.web.readers import Clinician, FormSender, NotSignedIn, Reader, reader_of
 from worker.web.scope import Scope, scope_of
 from worker.web.tabs import Tab
 from worker.web.visible import refuse, visible_alert
@@ -30,15 +31,6 @@ from worker.web.visible import refuse, visible_alert
 router = APIRouter(include_in_schema=False)
 
 MOST_ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What the frame around every page shows of the reader."""
-
-    name: str
-    covering: str
-    csrf: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +57,12 @@ def sent_of(
 
 
 @router.get("/")
-def start() -> Response:
-    """The front door leads to the list."""
-    return RedirectResponse("/inbox", status_code=303)
+def start(request: Request, have: Have) -> Response:
+    """The front door leads to the first page of the reader's role."""
+    try:
+        return RedirectResponse(home_of(reader_of(request, have)), status_code=303)
+    except NotSignedIn:
+        return RedirectResponse(FRONT_DOOR, status_code=303)
 
 
 @router.get("/inbox")
@@ -221,4 +216,4 @@ def _shown(connection: Connection, have: Deps, scope: Scope, row: Row[Any]) -> A
 def _frame(reader: Reader, scope: Scope, have: Deps) -> Frame:
     now, zone = clock.now(), zone_of(have.settings)
     covering = ", ".join(f"{c.name} (until {words.clock_time(c.until, now, zone)})" for c in scope.covered)
-    return Frame(reader.name, covering, reader.csrf)
+    return frame_of(reader, covering)

@@ -5,11 +5,10 @@ A message itself is shown only to who says why, which is kept. What is done is d
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, RowMapping
 
@@ -29,24 +28,15 @@ from worker.quarantine import (
 from worker.releasing import sources_named
 from worker.sources import Sources
 from worker.web.deps import Have, zone_of
+from worker.web.frame import frame_of
+from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
-from worker.web.readers import BadToken, Operator, Reader
+from worker.web.readers import Operator, Reader
 from worker.web.trail import actor
 
 router = APIRouter()
 
 PAGE = 200
-Why = Annotated[str, Form(max_length=500)]
-
-
-def operator_form_of(reader: Operator, csrf: Annotated[str, Form()] = "") -> Reader:
-    """The operator who sent a form with the token of their session; raises BadToken."""
-    if reader.session is None or not secrets.compare_digest(csrf.encode(), reader.csrf.encode()):
-        raise BadToken
-    return reader
-
-
-OperatorForm = Annotated[Reader, Depends(operator_form_of)]
 
 
 @router.get("/quarantine", include_in_schema=False)
@@ -59,7 +49,7 @@ def list_page(
 ) -> Response:
     """The work-list: heaps first, then items, the oldest first."""
     listed = _listed(have, reason, source)
-    return page(request, "quarantine.html", reader=_frame(reader), listed=listed, shown=None)
+    return page(request, "quarantine.html", reader=frame_of(reader), listed=listed, shown=None)
 
 
 @router.get("/api/quarantine")
@@ -116,7 +106,7 @@ def message_page(
     text = raw.decode("utf-8", "backslashreplace").replace("\r", "\n")
     listed = _listed(have, row["reason"], row["source"])
     shown = {"item": item, "text": text}
-    return page(request, "quarantine.html", reader=_frame(reader), listed=listed, shown=shown)
+    return page(request, "quarantine.html", reader=frame_of(reader), listed=listed, shown=shown)
 
 
 def _released(item: int, request: Request, have: Deps, reader: Reader) -> int:
@@ -180,7 +170,3 @@ def _item(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
 def _name(source: str, sources: Sources) -> str:
     sender = sources.of(source)
     return sender.name if sender else source
-
-
-def _frame(reader: Reader) -> dict[str, str]:
-    return {"name": reader.name, "covering": "", "csrf": reader.csrf}

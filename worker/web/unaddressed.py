@@ -1,0 +1,91 @@
+"""/unaddressed, for operators: open alerts that nobody can see who could answer, and handing them on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection, select
+
+from alerts import answers
+from alerts.answers import Invalid, NoSuchAlert
+from alerts.people import POOL_SYSTEM, Address
+from alerts.states import NotAllowed
+from alerts.tables import ALERT, POOL, RECIPIENT
+from alerts.unaddressed import reaches_nobody, unaddressed
+from worker.channels import push_channels
+from worker.database import db_now, writing
+from worker.web import trail
+from worker.web.deps import Have
+from worker.web.frame import frame_of
+from worker.web.operator_forms import OperatorForm, Why
+from worker.web.owners import queued
+from worker.web.pages import page
+from worker.web.readers import Operator, Reader
+
+router = APIRouter(include_in_schema=False)
+
+GONE = "This alert has reached somebody meanwhile, or has ended."
+MOST_PEOPLE = 500
+
+
+@router.get("/unaddressed")
+def list_page(request: Request, reader: Operator, have: Have) -> Response:
+    """The queue, the oldest first."""
+    return _page(request, reader, have)
+
+
+@router.post("/unaddressed/{alert}")
+def hand_on(
+    request: Request,
+    reader: OperatorForm,
+    have: Have,
+    alert: int,
+    to: Annotated[str, Form(max_length=800)] = "",
+    because: Why = "",
+) -> Response:
+    """Give an alert of the queue to somebody of the directory, or to a pool."""
+    system, _, ident = to.rpartition("|")
+    if not (system and ident and because.strip()):
+        return _page(request, reader, have, 422, "Please choose somebody, and say why.")
+    push = push_channels(have.settings)
+    try:
+        with writing(have.engine) as connection:
+            if not _waits(connection, alert):
+                raise NoSuchAlert
+            by, now = trail.actor(request, reader), db_now(connection)
+            answers.reassign(
+                connection, alert, by, to=Address(system, ident), reason=because, now=now, push=push
+            )
+    except (NoSuchAlert, NotAllowed):
+        return _page(request, reader, have, 409, GONE)
+    except Invalid as wrong:
+        return _page(request, reader, have, 422, f"Expected {wrong.expected}.")
+    return RedirectResponse("/unaddressed", 303)
+
+
+def _waits(connection: Connection, alert: int) -> bool:
+    """Operators hand on what is in the queue, nothing else."""
+    query = select(ALERT.c.id).where(ALERT.c.id == alert, reaches_nobody())
+    return connection.execute(query).first() is not None
+
+
+def _page(request: Request, reader: Reader, have: Have, status: int = 200, wrong: str = "") -> Response:
+    with writing(have.engine) as connection:
+        now, rows = db_now(connection), unaddressed(connection)
+        found, people = queued(connection, rows, "raised_at", now), _everybody(connection)
+        patients = [row.patient_id for row in rows]
+        trail.note_list(connection, now, trail.actor(request, reader), [row.id for row in rows], patients)
+    context = {"rows": found, "people": people, "wrong": wrong}
+    return page(request, "unaddressed.html", status, reader=frame_of(reader), **context)
+
+
+def _everybody(connection: Connection) -> tuple[tuple[str, str], ...]:
+    """(SYSTEM|ID, name): pools, then the active people of the directory."""
+    people = select(RECIPIENT).where(RECIPIENT.c.active).order_by(RECIPIENT.c.name).limit(MOST_PEOPLE)
+    pools = select(POOL).order_by(POOL.c.name)
+    return (
+        *((f"{POOL_SYSTEM}|{p.ident}", f"Pool: {p.name or p.ident}") for p in connection.execute(pools)),
+        *((f"{r.system}|{r.ident}", r.name or r.ident) for r in connection.execute(people)),
+    )
