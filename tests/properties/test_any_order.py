@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
@@ -62,6 +62,10 @@ RECORDS = st.tuples(
 )
 TRAITS = st.tuples(st.just("traits"), st.tuples(WHOSE, st.sampled_from(["female", "male", "unknown"])))
 MERGES = st.sampled_from(["", "", "BA", "CB", "BA CB", "CA"])
+
+
+def of_a(analyte: str, value: str) -> Message:
+    return "result", ("A", analyte, value, "final")
 
 
 def message(number: int, what: str, told: Any, prefix: str) -> dict[str, Any]:
@@ -119,6 +123,8 @@ def test_f62_any_order_with_repeats_ends_the_same(engine: Engine, few: int) -> N
     examples = 20 if is_sqlite(engine) else few
 
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @example([of_a("ferritin", "9"), of_a("b12", "1450"), of_a("crp", "150")], "", 2)
+    @example([of_a("ferritin", "9"), of_a("crp", "150"), of_a("b12", "1450")], "BA", 5)
     @given(
         st.lists(st.one_of(VERSIONS, VERSIONS, VERSIONS, VERSIONS, RECORDS, TRAITS), min_size=4, max_size=8),
         MERGES,
