@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
 from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, Orderer, pool
 from alerts.preferences import NONE, Preferences
-from alerts.routing import Covering, Directory, Person, Router
+from alerts.routing import EMAIL, Covering, Directory, Person, Router
 from alerts.tables import COVER, POOL, POOL_MEMBER, RECIPIENT
 
 
@@ -26,7 +26,7 @@ def load(
 ) -> Directory:
     """What is known of `addresses`, of those who cover them, and of the fallback pool.
 
-    `push` names the channels that send to an e-mail address and are switched on.
+    `push` names the channels that are switched on, beside the inbox.
     """
     asked = set(addresses)
     covers = _covers(connection, asked)
@@ -152,16 +152,21 @@ def _people(connection: Connection, addresses: set[Address], push: Sequence[str]
 
 
 def _person(row: Row[Any], push: Sequence[str]) -> Person:
-    reached = tuple(push) if row.email else ()
+    reached = _reached(push, row.email)
     wants = Preferences.model_validate(row.preferences) if row.preferences else NONE
     return Person(Address(row.system, row.ident), row.active, reached, wants)
+
+
+def _reached(push: Sequence[str], email: str | None) -> tuple[str, ...]:
+    """E-mail needs an address. The others go to one place of the site, which knows people by identifier."""
+    return tuple(channel for channel in push if channel != EMAIL or email)
 
 
 def _pools(connection: Connection, addresses: set[Address], push: Sequence[str]) -> list[Person]:
     if not addresses:
         return []
     rows = connection.execute(select(POOL).where(POOL.c.ident.in_([a.id for a in addresses])))
-    return [Person(Address(POOL_SYSTEM, r.ident), True, tuple(push) if r.email else ()) for r in rows]
+    return [Person(Address(POOL_SYSTEM, r.ident), True, _reached(push, r.email)) for r in rows]
 
 
 def _covers(connection: Connection, absent: set[Address]) -> tuple[Covering, ...]:

@@ -30,6 +30,8 @@ LEASE = timedelta(seconds=30)
 """How long the delivery of a sender that died waits. A slower sender only repeats under the same key."""
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
+LONGEST_ASKED_WAIT = timedelta(hours=1)
+"""A receiver may ask for a longer wait than ours, but not for one that outlives what is told."""
 GIVE_UP_AFTER = timedelta(hours=24)
 GAVE_UP = "gave-up"
 FAULT = "fault"
@@ -276,7 +278,8 @@ def _outcome(
         return Outcome.FAILED, problem.reason, {"state": Outcome.FAILED, "reason": problem.reason}
     if now - ready.row.created_at >= GIVE_UP_AFTER:
         return Outcome.FAILED, GAVE_UP, {"state": Outcome.FAILED, "reason": GAVE_UP}
-    due = now + wait_after(ready.claimed.attempts, ready.row.delivery_key)
+    asked = min(problem.retry_after or timedelta(0), LONGEST_ASKED_WAIT)
+    due = now + max(asked, wait_after(ready.claimed.attempts, ready.row.delivery_key))
     return Outcome.RETRIED, problem.reason, {"due_at": due, "reason": problem.reason}
 
 

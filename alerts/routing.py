@@ -15,6 +15,7 @@ from alerts.preferences import NONE, Preferences
 from rules.findings import Evidence, ResultEvidence, Severity
 
 INBOX = "inbox"
+EMAIL = "email"
 
 
 class Why(StrEnum):

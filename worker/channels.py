@@ -1,8 +1,18 @@
-"""Which ways to tell someone this site has, beside the inbox. Telling itself is `worker.telling`."""
+"""Which ways to tell someone this site has, beside the inbox. Telling itself is `worker.telling`.
+
+A new channel is a file in `alerts.channels`, its settings, and a line in MAKERS: the poller gives it a thread
+of its own, so that a dead one never delays another.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from alerts.channels.channel import Channel
 from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
+from alerts.channels.guarded_http import WrongUrl, target_of
+from alerts.channels.webhook import WebhookChannel, WrongSecret, keys_of
+from worker import clock
 from worker.settings import Settings, SettingsError
 
 SENDER = "ferrule@localhost"
@@ -10,7 +20,8 @@ SENDER = "ferrule@localhost"
 
 def push_channels(settings: Settings) -> tuple[str, ...]:
     """The channels that are switched on."""
-    return ("email",) if settings.smtp_url else ()
+    switches = {"email": settings.smtp_url, "webhook": settings.webhook_url}
+    return tuple(name for name, value in switches.items() if value)
 
 
 def email_channel(settings: Settings) -> EmailChannel | None:
@@ -22,3 +33,30 @@ def email_channel(settings: Settings) -> EmailChannel | None:
     except WrongSmtpUrl as error:
         raise SettingsError(f"FERRULE_{error}") from None
     return EmailChannel(server, settings.smtp_from or SENDER, settings.links_to)
+
+
+def webhook_channel(settings: Settings) -> WebhookChannel | None:
+    """The channel for WEBHOOK_URL. Raises SettingsError, without the URL or the secret."""
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    try:
+        target = target_of(settings.webhook_url.get_secret_value(), settings.private_host_names)
+        keys = keys_of(settings.webhook_secret.get_secret_value())
+    except WrongUrl as error:
+        raise SettingsError(f"FERRULE_WEBHOOK_URL: {error}") from None
+    except WrongSecret as error:
+        raise SettingsError(f"FERRULE_WEBHOOK_SECRET: {error}") from None
+    return WebhookChannel(target, keys, settings.links_to, clock.now)
+
+
+MAKERS: Mapping[str, Callable[[Settings], Channel | None]] = {
+    "email": email_channel,
+    "webhook": webhook_channel,
+}
+"""What makes each channel from the settings; None: it is off."""
+
+
+def check_channels(settings: Settings) -> None:
+    """Raises SettingsError for the first channel whose settings cannot be understood."""
+    for make in MAKERS.values():
+        make(settings)

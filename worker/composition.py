@@ -13,7 +13,7 @@ from alerts.policy import read_policy
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
 from worker import faultpoints, metrics, runtime
-from worker.channels import email_channel
+from worker.channels import check_channels
 from worker.database import db_now, make_engine, writing
 from worker.doorbell import Doorbell
 from worker.settings import Settings
@@ -70,7 +70,7 @@ def check(settings: Settings) -> None:
     load_ruleset(settings.rules_dir, settings.site_file)
     load_sources(settings.sources_file)
     read_policy(settings.escalation_file)
-    email_channel(settings)
+    check_channels(settings)
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alerts import answers, audit
-from worker.channels import push_channels
+from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.database import writing
 from worker.explaining import explain_due
@@ -20,7 +20,7 @@ from worker.fhir_fetching import gaps_due
 from worker.logs import logger
 from worker.pipeline import judge_due
 from worker.storms import storms_due
-from worker.telling import email_due, inbox_due, timers_due
+from worker.telling import inbox_due, push_due, timers_due
 
 log = logger("worker.poller")
 
@@ -45,8 +45,8 @@ def _show(deps: Deps) -> bool:
     return inbox_due(deps) > 0
 
 
-def _mail(deps: Deps) -> bool:
-    return email_due(deps) > 0
+def _push(name: str) -> Duty:
+    return Duty(lambda deps: push_due(deps, name) > 0, 1.0)
 
 
 def _wake(deps: Deps) -> bool:
@@ -81,7 +81,7 @@ def _ring_canary(deps: Deps) -> bool:
 DUTIES: Mapping[str, Duty] = {
     "judge": Duty(_judge, 1.0),
     "show": Duty(_show, 0.5),
-    "mail": Duty(_mail, 1.0),
+    **{name: _push(name) for name in MAKERS},
     "wake": Duty(_wake, 5.0),
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),

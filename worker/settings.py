@@ -164,6 +164,15 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
     smtp_from: str | None = Field(None, description="The sender's address of e-mails.")
+    webhook_url: SecretStr | None = Field(
+        None, description="https://… that alerts are told to, signed (Standard Webhooks)."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="whsec_…, its signing secret; two by a space while they are exchanged."
+    )
+    private_hosts: str | None = Field(
+        None, description="Hosts of our own network that channels may send to, by commas; http is for these."
+    )
     escalation_file: Path | None = Field(
         None, description="How long each severity may wait, and who hears of it then (YAML)."
     )
@@ -246,6 +255,8 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_FAULTPOINTS needs FERRULE_ALLOW_FAULTS=yes")
         if self.smtp_from and not self.smtp_url:
             raise ValueError("FERRULE_SMTP_FROM is set but FERRULE_SMTP_URL is not")
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("FERRULE_WEBHOOK_URL and FERRULE_WEBHOOK_SECRET belong together")
         if (self.mllp_tls_certificate is None) != (self.mllp_tls_key is None):
             raise ValueError("FERRULE_MLLP_TLS_CERTIFICATE and FERRULE_MLLP_TLS_KEY belong together")
         if self.mllp_client_ca and not self.mllp_tls_certificate:
@@ -261,6 +272,12 @@ class Settings(BaseSettings):
         """The beginnings in TEST_PATIENTS."""
         begin = (text.strip() for text in (self.test_patients or "").split(","))
         return tuple(text for text in begin if text)
+
+    @property
+    def private_host_names(self) -> tuple[str, ...]:
+        """The hosts in PRIVATE_HOSTS."""
+        names = (name.strip() for name in (self.private_hosts or "").split(","))
+        return tuple(name for name in names if name)
 
     @property
     def database(self) -> str:

@@ -11,7 +11,7 @@ from alerts.due import Reach, run_due
 from alerts.outbox import deliver_due
 from alerts.people import pool
 from worker import metrics
-from worker.channels import email_channel, push_channels
+from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.settings import Settings
 
@@ -23,9 +23,9 @@ def inbox_due(deps: Deps) -> int:
     return _deliver(deps, InboxChannel())
 
 
-def email_due(deps: Deps) -> int:
-    """Send the e-mails that are due; how many were attempted. None where no relay is set."""
-    channel = email_channel(deps.settings)
+def push_due(deps: Deps, name: str) -> int:
+    """Send what is due by one channel; how many were attempted. None where it is off."""
+    channel = MAKERS[name](deps.settings)
     return _deliver(deps, channel) if channel else 0
 
 

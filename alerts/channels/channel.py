@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.people import Address
@@ -41,12 +41,16 @@ class Refused(Exception):
 
 
 class Passing(Exception):
-    """Raised when it may be taken later. `is_down` says that the whole channel is, not only this message."""
+    """Raised when it may be taken later. `is_down` says that the whole channel is, not only this message.
 
-    def __init__(self, reason: str, *, is_down: bool = False) -> None:
+    `retry_after` is what the other side asked for, if it did.
+    """
+
+    def __init__(self, reason: str, *, is_down: bool = False, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_down = is_down
+        self.retry_after = retry_after
 
 
 class Channel(Protocol):

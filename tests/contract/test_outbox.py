@@ -12,7 +12,9 @@ from sqlalchemy import Engine, Row, select
 from alerts import answers, directory
 from alerts.channels.channel import Message, Passing, Refused
 from alerts.channels.email import EmailChannel, smtp_server
+from alerts.channels.guarded_http import target_of
 from alerts.channels.inbox import InboxChannel
+from alerts.channels.webhook import WebhookChannel
 from alerts.leases import claim, database_now, writing
 from alerts.outbox import FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT, Delivered, deliver_due, wait_after
 from alerts.people import Actor
@@ -20,6 +22,7 @@ from alerts.states import Step
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY
 from rules.findings import Ended, Severity
 from rules.truth import Truth
+from tests.alerts.http_script import receiver
 from tests.alerts.made_up import ADA, BEN, HEMOGLOBIN, Ward, day, ferritin, judged
 from tests.alerts.smtp_script import Relay, relay
 
@@ -112,6 +115,20 @@ def test_a_passing_failure_is_tried_again_under_the_same_key(engine: Engine, war
     make_due(engine)
     deliver_due(engine, [sink])
     assert [m.key for m in sink.taken] == [waiting.delivery_key]
+
+
+def test_f64_a_wait_that_is_asked_for_is_kept_up_to_an_hour(engine: Engine, ward: Ward, sink: Sink) -> None:
+    ward.judge(judged())
+    for asked, kept in [
+        (timedelta(minutes=20), timedelta(minutes=20)),
+        (timedelta(days=1), timedelta(hours=1)),
+    ]:
+        sink.problems = [Passing("status-429", is_down=True, retry_after=asked)]
+        make_due(engine)
+        deliver_due(engine, [sink])
+        with engine.connect() as connection:
+            wait = deliveries(engine)[1].due_at - database_now(connection)
+        assert kept - timedelta(minutes=1) < wait <= kept
 
 
 def test_a_refused_delivery_is_failed_with_its_reason_and_not_tried_again(
@@ -346,6 +363,25 @@ def test_many_senders_at_once_send_each_mail_once(engine: Engine, ward: Ward) ->
 def mail() -> Iterator[Relay]:
     with relay() as running:
         yield running
+
+
+def test_s28_a_webhook_carries_no_name_no_identifier_and_no_value(engine: Engine, ward: Ward) -> None:
+    hooked = Ward(engine, ward.orderers, push=("email", "webhook"))
+    hooked.judge(judged(evidence=[ferritin("4711")]))
+    with receiver() as hook:
+        target = target_of(hook.url, ["127.0.0.1"])
+        channel = WebhookChannel(target, (b"k" * 24,), "https://pages.test", lambda: day(0))
+        assert counted(deliver_due(engine, [channel])) == {("webhook", "sent", ""): 1}
+    (heard,) = hook.heard
+    assert heard.headers["webhook-id"] == deliveries(engine)[2].delivery_key
+    assert b"4711" not in heard.body
+
+
+def test_a_person_without_an_address_is_told_by_the_webhook_alone(engine: Engine, ward: Ward) -> None:
+    with writing(engine) as connection:
+        directory.register(connection, ADA.address)
+    Ward(engine, ward.orderers, push=("email", "webhook")).judge(judged())
+    assert [row.channel for row in deliveries(engine)] == ["inbox", "webhook"]
 
 
 def test_a_mail_carries_no_name_no_identifier_and_no_value(engine: Engine, ward: Ward, mail: Relay) -> None:
