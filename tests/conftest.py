@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.services.smtp",
     "tests.services.certificates",
     "tests.services.cql",
+    "tests.services.openid_provider",
 ]
 
 

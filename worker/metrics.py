@@ -64,6 +64,7 @@ TIMERS = _counter("timers_total", "Timers that were due, by what became of them.
 NOTICED = _counter("noticed_total", "Oddities of messages that intake could live with.", "mark")
 FENCED = _counter("fenced_total", "Judgings refused because the facts or the lease had moved on.", "fence")
 DOORBELL = _counter("doorbell_total", "Publications to the broker.", "outcome")
+SECURITY_EVENTS = _counter("security_events_total", "What operations must hear of, by kind.", "kind")
 MLLP_FRAMES = _counter("mllp_frames_total", "What came over MLLP, frames and what was none.", "outcome")
 MLLP_ANSWERS = _counter("mllp_answers_total", "HL7 answers sent; none: no answer was asked for.", "code")
 MLLP_CONNECTIONS = _counter("mllp_connections_total", "HL7 connections, let in or not.", "outcome")

@@ -82,7 +82,7 @@ KINDS = {
             "chromium",
         ),
         Kind("openssl", "certificates", lambda: on_path("openssl"), "openssl"),
-        Kind("npm", "the rules as CQL, by CQL's reference engine", _npm, "npm"),
+        Kind("npm", "the rules as CQL, an OpenID provider: programs of others in node", _npm, "npm"),
     )
 }
 
@@ -93,6 +93,7 @@ ASKED_BY = {
     "browser": "chromium",
     "broker": "valkey",
     "cql": "npm",
+    "openid": "npm",
 }
 
 

@@ -11,10 +11,11 @@ from alerts.tables import AUDIT
 from tests.web import clinic
 from tests.web.clinic import Clinic
 from tests.web.conftest import SignIn
-from tests.web.forms import hidden
-from worker.tables import ACCOUNT, SESSION
-from worker.web import sessions
-from worker.web.login import safe_next
+from tests.web.forms import answer, hidden
+from worker.metrics import SECURITY_EVENTS
+from worker.tables import ACCOUNT, LOGIN_FAILURE, SESSION
+from worker.web import sessions, throttle
+from worker.web.login import our_page
 
 
 def test_a_right_password_opens_the_inbox(browser: TestClient) -> None:
@@ -61,7 +62,7 @@ def test_the_page_that_was_asked_for_comes_after_log_in(visitor: TestClient) -> 
     ],
 )
 def test_log_in_leads_nowhere_but_to_our_pages(next: str) -> None:
-    assert safe_next(next) == "/inbox"
+    assert our_page(next) == "/inbox"
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: TestClient) -> None:
@@ -177,3 +178,62 @@ def test_log_ins_good_and_bad_are_in_the_audit_trail_without_what_was_typed(
         ("denied", "unknown", "10.0.0.9"),
     ]
     assert "mistake" not in str(rows)
+
+
+def failing(client: TestClient, times: int, username: str = "example") -> list[int]:
+    wrong = {"username": username, "password": "wrong"}
+    return [client.post("/login", data=wrong).status_code for _ in range(times)]
+
+
+def test_s60_after_five_wrong_passwords_even_the_right_one_must_wait(
+    visitor: TestClient, store: Engine, seeded: Clinic
+) -> None:
+    assert failing(visitor, 6) == [401] * 5 + [429]
+
+    right = {"username": "example", "password": clinic.PASSWORD}
+    answer = visitor.post("/login", data=right)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "900")
+    with store.execution_options(writes=True).begin() as connection:
+        connection.execute(update(LOGIN_FAILURE).values(first_at=seeded.now - throttle.WINDOW))
+    assert visitor.post("/login", data=right).status_code == 303
+
+
+def test_s60_wrong_passwords_from_elsewhere_do_not_lock_a_clinician_out(
+    visitor: TestClient, open_door: Callable[..., TestClient]
+) -> None:
+    failing(visitor, 5)
+
+    right = {"username": "example", "password": clinic.PASSWORD}
+    assert open_door(address="10.0.0.10").post("/login", data=right).status_code == 303
+
+
+def test_s60_an_address_that_tries_many_names_must_wait(visitor: TestClient) -> None:
+    tried = [failing(visitor, 1, f"name{number}")[0] for number in range(throttle.OF_AN_ADDRESS + 1)]
+
+    assert tried == [401] * throttle.OF_AN_ADDRESS + [429]
+
+
+def test_s60_who_is_signed_in_answers_alerts_whatever_others_try(
+    browser: TestClient, visitor: TestClient, seeded: Clinic
+) -> None:
+    failing(visitor, 6)
+
+    assert answer(browser, seeded.alerts["high"], "acknowledge").status_code == 303
+
+
+def test_s70_five_failed_log_ins_are_a_security_event_once(visitor: TestClient) -> None:
+    def counted() -> float:
+        return SECURITY_EVENTS.labels("logins-refused")._value.get()
+
+    before = counted()
+    failing(visitor, 4)
+    assert counted() == before
+    failing(visitor, 3)
+    assert counted() == before + 1
+
+
+def test_a_right_password_forgets_the_wrong_ones_before_it(visitor: TestClient) -> None:
+    right = {"username": "example", "password": clinic.PASSWORD}
+    for _ in range(3):
+        assert failing(visitor, 4) == [401] * 4
+        assert visitor.post("/login", data=right).status_code == 303

@@ -25,6 +25,7 @@ from worker.web import (
     inbox,
     login,
     metrics_page,
+    openid,
     overdue,
     quarantine,
     storms,
@@ -38,6 +39,7 @@ from worker.web.headers import SafeHeaders
 from worker.web.login import login_page
 from worker.web.one_length import OneLength
 from worker.web.pages import STATIC, said, wants_page
+from worker.web.provider import Provider
 from worker.web.readers import BadToken, NotSignedIn, WrongRole
 from worker.web.same_site import SameSiteOnly
 
@@ -54,9 +56,7 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(module.router)
     for module in (quarantine, storms, unaddressed, call_list, overdue):
         app.include_router(module.router)
-    if deps.settings.local_accounts:
-        app.include_router(login.router)
-    app.include_router(login.leaving)
+    _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _say_errors(app)
     app.add_middleware(SaidPlainly)
@@ -67,6 +67,18 @@ def create_app(deps: Deps) -> FastAPI:
     app.add_middleware(OneLength)
     app.add_middleware(SafeHeaders, https=is_https(deps.settings))
     return app
+
+
+def _add_sign_in(app: FastAPI, deps: Deps) -> None:
+    elsewhere = deps.settings.oidc_issuer is not None
+    app.state.provider = Provider(deps.settings) if elsewhere else None
+    if elsewhere:
+        app.include_router(openid.router)
+    if deps.settings.local_accounts:
+        app.include_router(login.router)
+    if elsewhere or deps.settings.local_accounts:
+        app.include_router(login.asking)
+    app.include_router(login.leaving)
 
 
 def _say_errors(app: FastAPI) -> None:
@@ -87,7 +99,7 @@ def _not_signed_in(request: Request, _: Exception) -> Response:
         # A page that stood open asks for what is new: it must not go on showing patients.
         return Response(status_code=401, headers={"HX-Refresh": "true"})
     if wants_page(request):
-        if request.app.state.deps.settings.local_accounts:
+        if request.app.state.deps.settings.local_accounts or request.app.state.provider:
             asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return login_page(request, asked, status=401)
         return said(

@@ -38,13 +38,19 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who is asking. `system` and `ident` name the clinician; `session` is None for a bearer token."""
+    """Who is asking. `role` is one role, or several with spaces between them; `system` and `ident` name the
+    clinician; `session` is None for a bearer token.
+    """
 
     role: str
     name: str
     system: str | None
     ident: str | None
     session: Session | None = None
+
+    def may(self, role: str) -> bool:
+        """Whether this is one of the reader's roles."""
+        return role in self.role.split()
 
     @property
     def csrf(self) -> str:
@@ -68,25 +74,41 @@ Anyone = Annotated[Reader, Depends(reader_of)]
 
 def clinician_of(reader: Anyone) -> Reader:
     """The clinician who is asking; raises WrongRole for the others."""
-    if reader.role != "clinician" or not reader.system or not reader.ident:
+    if not reader.may("clinician") or not reader.system or not reader.ident:
         raise WrongRole
     return reader
 
 
 def intake_of(reader: Anyone) -> Reader:
     """A program that may send events; raises WrongRole for the others."""
-    if reader.role != "intake":
+    if not reader.may("intake"):
         raise WrongRole
     return reader
 
 
 def operator_of(reader: Anyone) -> Reader:
     """Somebody who runs Ferrule; raises WrongRole for the others."""
-    if reader.role != "operator":
+    if not reader.may("operator"):
         raise WrongRole
     return reader
 
 
+def rule_owner_of(reader: Anyone) -> Reader:
+    """Somebody who answers for the rules; raises WrongRole for the others."""
+    if not reader.may("rule-owner"):
+        raise WrongRole
+    return reader
+
+
+def privacy_officer_of(reader: Anyone) -> Reader:
+    """Somebody who looks after who read what; raises WrongRole for the others."""
+    if not reader.may("privacy-officer"):
+        raise WrongRole
+    return reader
+
+
+RuleOwner = Annotated[Reader, Depends(rule_owner_of)]
+PrivacyOfficer = Annotated[Reader, Depends(privacy_officer_of)]
 Operator = Annotated[Reader, Depends(operator_of)]
 Clinician = Annotated[Reader, Depends(clinician_of)]
 Intake = Annotated[Reader, Depends(intake_of)]

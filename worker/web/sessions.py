@@ -9,9 +9,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, insert, select, update
 
+from alerts.tables import RECIPIENT
 from worker.tables import ACCOUNT, SESSION
 
 IDLE = timedelta(minutes=15)
@@ -26,7 +28,7 @@ COOKIE_HTTPS = "__Host-ferrule_session"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session and the account behind it."""
+    """An open session and the account behind it; `issuer` is where they signed in, if not with us."""
 
     id: int
     account_id: int
@@ -36,6 +38,7 @@ class Session:
     name: str
     system: str | None
     ident: str | None
+    issuer: str | None
 
 
 def cookie_name(https: bool) -> str:
@@ -60,26 +63,33 @@ def start(connection: Connection, account_id: int, now: datetime) -> str:
 
 def find(connection: Connection, secret: str, now: datetime) -> Session | None:
     """The open session of this secret: not ended, not idle too long, not too old, its account active."""
-    query = (
-        select(SESSION, ACCOUNT.c.role, ACCOUNT.c.name, ACCOUNT.c.system, ACCOUNT.c.ident)
-        .join(ACCOUNT, ACCOUNT.c.id == SESSION.c.account_id)
-        .where(SESSION.c.secret_sha256 == digest(secret), SESSION.c.ended_at.is_(None), ACCOUNT.c.active)
-    )
-    row = connection.execute(query).first()
-    if row is None or not _is_young(row.created_at, row.seen_at, now):
+    row = _open(connection, SESSION.c.secret_sha256 == digest(secret), now)
+    if row is None:
         return None
-    return Session(row.id, row.account_id, row.csrf, row.seen_at, row.role, row.name, row.system, row.ident)
+    of_row = (row.id, row.account_id, row.csrf, row.seen_at)
+    return Session(*of_row, row.role, row.name, row.system, row.ident, row.issuer)
 
 
 def is_open(connection: Connection, session_id: int, now: datetime) -> bool:
     """Whether `find` would still give this session."""
+    return _open(connection, SESSION.c.id == session_id, now) is not None
+
+
+def _open(connection: Connection, which: ColumnElement[bool], now: datetime) -> Row[Any] | None:
+    """The row of a session that may go on; not when the clinician has left the directory either."""
+    left = exists().where(
+        RECIPIENT.c.system == ACCOUNT.c.system,
+        RECIPIENT.c.ident == ACCOUNT.c.ident,
+        RECIPIENT.c.active.is_(False),
+    )
+    who = (ACCOUNT.c.role, ACCOUNT.c.name, ACCOUNT.c.system, ACCOUNT.c.ident, ACCOUNT.c.issuer)
     query = (
-        select(SESSION.c.created_at, SESSION.c.seen_at)
+        select(SESSION, *who)
         .join(ACCOUNT, ACCOUNT.c.id == SESSION.c.account_id)
-        .where(SESSION.c.id == session_id, SESSION.c.ended_at.is_(None), ACCOUNT.c.active)
+        .where(which, SESSION.c.ended_at.is_(None), ACCOUNT.c.active, ~left)
     )
     row = connection.execute(query).first()
-    return row is not None and _is_young(row.created_at, row.seen_at, now)
+    return row if row is not None and _is_young(row.created_at, row.seen_at, now) else None
 
 
 def _is_young(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
@@ -94,6 +104,12 @@ def touch(connection: Connection, session: Session, now: datetime) -> None:
 def end(connection: Connection, session_id: int, now: datetime) -> None:
     """Log out: the cookie is worth nothing from here on."""
     connection.execute(update(SESSION).where(SESSION.c.id == session_id).values(ended_at=now))
+
+
+def end_of(connection: Connection, secret: str, now: datetime) -> None:
+    """End the session of a cookie, if it has one: whoever signs in anew leaves no session behind."""
+    mine = (SESSION.c.secret_sha256 == digest(secret), SESSION.c.ended_at.is_(None))
+    connection.execute(update(SESSION).where(*mine).values(ended_at=now))
 
 
 def digest(secret: str) -> str:

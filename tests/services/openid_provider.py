@@ -1,0 +1,107 @@
+"""A real OpenID provider that others wrote (oidc-provider, in node), and a browser that signs in there."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx2
+import pytest
+
+from tests.services.kinds import need, on_path
+from tests.services.process import answers, free_port, running
+
+HERE = Path(__file__).parent / "openid"
+PACKAGES = ("package.json", "package-lock.json")
+SECRET = "a made-up client secret of the tests"
+
+
+@dataclass(frozen=True)
+class OpenId:
+    """Where it is, and how it is started: `on` while it runs."""
+
+    issuer: str
+    on: Callable[[], AbstractContextManager[None]]
+
+    def sign_in(self, where: str, name: str) -> httpx2.URL:
+        """What a person does there: from the address they were sent to, to the one they are sent back to."""
+        with httpx2.Client() as browser:
+            answer = browser.get(where)
+            for _ in range(20):
+                if answer.is_redirect:
+                    to = urljoin(str(answer.url), answer.headers["location"])
+                    if not to.startswith(self.issuer):
+                        return httpx2.URL(to)
+                    answer = browser.get(to)
+                else:
+                    answer = _filled_in(browser, answer, name)
+        raise AssertionError("the provider sends nobody back")
+
+
+def _filled_in(browser: httpx2.Client, answer: httpx2.Response, name: str) -> httpx2.Response:
+    form = re.search(r'<form[^>]*action="([^"]+)"', answer.text)
+    assert form is not None, answer.text
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', answer.text))
+    typed = {"login": name, "password": "any"} if 'name="login"' in answer.text else {}
+    return browser.post(urljoin(str(answer.url), form[1]), data=fields | typed)
+
+
+@dataclass
+class People:
+    """Whom the provider knows: subject → claims. A test may change it before the provider is started."""
+
+    claims: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def openid_packages(pytestconfig: pytest.Config) -> Path:
+    """The provider's locked packages, fetched once and kept between runs."""
+    npm = need("npm")
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir("openid-provider")
+    locked = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PACKAGES)).hexdigest()
+    ready = folder / "ready"
+    if not ready.exists() or ready.read_text() != locked:
+        for name in PACKAGES:
+            shutil.copy(HERE / name, folder)
+        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"needs npm packages (an OpenID provider): npm ci: {done.stderr.strip()[-200:]}")
+        ready.write_text(locked)
+    return folder
+
+
+@pytest.fixture
+def openid(openid_packages: Path, tmp_path: Path) -> Callable[..., OpenId]:
+    """Makes a provider that knows `people` and sends them back to `site`; it is started by its `on`."""
+
+    def make(people: Mapping[str, Mapping[str, Any]], site: str) -> OpenId:
+        port, settings = free_port(), tmp_path / "openid.json"
+        settings.write_text(
+            json.dumps(
+                {
+                    "people": people,
+                    "redirect": f"{site}/oidc/callback",
+                    "home": f"{site}/login",
+                    "secret": SECRET,
+                }
+            )
+        )
+        command = [on_path("node") or "node", HERE / "provider.mjs", str(port), openid_packages, settings]
+
+        @contextmanager
+        def on() -> Iterator[None]:
+            with running(command, tmp_path / "openid.log", ready=lambda: answers(port)):
+                yield
+
+        return OpenId(f"http://127.0.0.1:{port}", on)
+
+    return make

@@ -1,0 +1,25 @@
+"""What operations must hear of: counted and logged by kind. Who it was stands in the audit trail alone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from worker.logs import logger
+from worker.metrics import SECURITY_EVENTS
+
+log = logger("worker.web.security")
+
+
+class Kind(StrEnum):
+    """The kinds; each is a label of `ferrule_security_events_total`."""
+
+    LOGINS_REFUSED = "logins-refused"
+    SIGN_IN_REFUSED = "sign-in-refused"
+    PROVIDER_UNREACHABLE = "provider-unreachable"
+    BREAK_GLASS = "break-glass"
+
+
+def note(kind: Kind, reason: str = "") -> None:
+    """It happened; `reason` is a word of ours."""
+    SECURITY_EVENTS.labels(kind.value).inc()
+    log.warning("security event", kind=kind.value, reason=reason)
