@@ -10,6 +10,7 @@ from alerts.tables import ALERT, AUDIT
 from rules.findings import Severity
 from tests.web import clinic
 from tests.web.clinic import Clinic
+from tests.web.forms import answer
 from worker.database import writing
 from worker.tables import PATIENT, RESULT
 
@@ -121,3 +122,31 @@ def test_a_patient_nobody_named_is_shown_by_the_end_of_the_identifier(
 
     assert "Patient …0456" in browser.get("/inbox").text
     assert browser.get(f"/inbox/{seeded.alerts['high']}").status_code == 200
+
+
+def test_the_page_says_what_happens_if_nobody_answers(
+    browser: TestClient, seeded: Clinic, store: Engine
+) -> None:
+    alert = seeded.alerts["high"]
+    with writing(store) as connection:
+        until = seeded.now + timedelta(days=3)
+        clinic.cover(connection, clinic.EXAMPLE, clinic.CHEN, seeded.now - timedelta(days=1), until)
+    page = browser.get(f"/inbox/{alert}").text
+    assert "· then Dr. Chun Chen" in page
+    plan = page[page.index("If nobody answers") :]
+    steps = ("a reminder is sent", "Dr. Chun Chen is asked, who covers", "the pool ", "somebody calls")
+    assert [plan.index(step) for step in steps] == sorted(plan.index(step) for step in steps)
+
+    answer(browser, alert, "acknowledge")
+    assert "If nobody answers" not in browser.get(f"/inbox/{alert}").text
+
+
+def test_where_nobody_covers_the_plan_says_that_the_pool_is_asked(
+    browser: TestClient, seeded: Clinic
+) -> None:
+    page = browser.get(f"/inbox/{seeded.alerts['critical']}").text
+    assert "the pool unaddressed is asked, as nobody covers" in page
+
+
+def test_a_low_alert_has_no_plan(browser: TestClient, seeded: Clinic) -> None:
+    assert "If nobody answers" not in browser.get(f"/inbox/{seeded.alerts['low']}").text

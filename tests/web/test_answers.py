@@ -1,13 +1,13 @@
 """Answering an alert with the page's forms and through the API: what is taken, refused, and said."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
-from alerts.tables import ALERT, ALERT_EVENT, AUDIT
+from alerts.tables import ALERT, ALERT_EVENT, AUDIT, FOLLOW_UP
 from tests.web.clinic import CHEN, EXAMPLE, Clinic
 from tests.web.conftest import SignIn
 from tests.web.forms import answer, hidden
@@ -223,3 +223,66 @@ def test_an_answer_is_counted_by_rule_and_kind(sign_in: SignIn, seeded: Clinic) 
 
     page = metrics.render().decode()
     assert 'alerts_answered_total{answer="rule-wrong",rule="iron-deficiency-repeat"} 1.0' in page
+
+
+def test_of_what_could_be_followed_up_only_what_is_agreed_on_is_waited_for(
+    browser: TestClient, seeded: Clinic, store: Engine
+) -> None:
+    alert = seeded.alerts["high"]
+    assert browser.get(f"/inbox/{alert}").text.count('name="agreed"') == 2
+    page = browser.get(
+        answer(browser, alert, "acknowledge", agreeing="1", agreed="b12").headers["location"]
+    ).text
+    assert "Vitamin B12 is expected by " in page
+    assert "ferritin are expected" not in page
+    with store.connect() as connection:
+        rows = connection.execute(select(FOLLOW_UP.c.expect, FOLLOW_UP.c.state)).all()
+    assert dict(tuple(row) for row in rows) == {"b12": "expected", "ferritin": "cancelled"}
+
+
+def test_agreeing_to_no_follow_up_waits_for_none(browser: TestClient, seeded: Clinic) -> None:
+    sent = answer(browser, seeded.alerts["high"], "acknowledge", agreeing="1")
+    assert "Nothing more is expected" in browser.get(sent.headers["location"]).text
+
+
+def test_a_follow_up_that_the_alert_does_not_expect_is_refused_on_its_page(
+    browser: TestClient, seeded: Clinic
+) -> None:
+    sent = answer(browser, seeded.alerts["high"], "acknowledge", agreeing="1", agreed="gold")
+    assert sent.status_code == 422
+    assert "Nothing was changed" in sent.text
+    assert "What to do" in sent.text
+
+
+def test_a_day_of_ones_own_goes_before_the_offered_ends_of_a_snooze(
+    browser: TestClient, seeded: Clinic, store: Engine
+) -> None:
+    day = (seeded.now + timedelta(days=11)).date()
+    early = (seeded.now + timedelta(days=1)).isoformat()
+    answer(browser, seeded.alerts["high"], "snooze", until=early, day=day.isoformat(), reason="leave")
+    with store.connect() as connection:
+        row = connection.execute(select(ALERT).where(ALERT.c.id == seeded.alerts["high"])).one()
+    assert row.snoozed_until == datetime.combine(day, time(8), UTC)
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2999-01-01", "tomorrow", "2026-13-45"])
+def test_a_day_that_cannot_be_is_refused_on_the_alerts_page(
+    browser: TestClient, seeded: Clinic, day: str
+) -> None:
+    sent = answer(browser, seeded.alerts["high"], "snooze", day=day, reason="leave")
+    assert sent.status_code == 422
+    assert "Nothing was changed" in sent.text
+    assert "What to do" in sent.text
+
+
+def test_explained_by_a_supplement_says_until_when_that_stands_on_the_record(
+    browser: TestClient, seeded: Clinic
+) -> None:
+    alert = seeded.alerts["high"]
+    end = seeded.now + timedelta(days=90)
+    until = f"{end.day} {end:%b %Y}"
+    assert f"on the record until {until}" in browser.get(f"/inbox/{alert}").text
+    sent = answer(browser, alert, "dismiss", reason="explained-by-supplement")
+    page = browser.get(sent.headers["location"]).text
+    assert f"A B12 product stands on the record until {until}" in page
+    assert "Explained: takes B12</button>" not in browser.get(f"/inbox/{seeded.alerts['critical']}").text

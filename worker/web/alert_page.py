@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, select
 
-from alerts.people import POOL_SYSTEM
+from alerts.people import POOL_SYSTEM, Address
 from alerts.states import OPEN, State, Step, steps_from
 from alerts.tables import ALERT, POOL, RECIPIENT
 from rules.findings import Severity
@@ -18,12 +19,15 @@ from rules.ruleset import Ruleset
 from worker import records
 from worker.records import Stored
 from worker.web import words
+from worker.web.bodies import SNOOZE_AT_MOST
 from worker.web.chart import Chart, chart
 from worker.web.evidence import Shown, absent_in, concept_words, on_record_in, results_in
 from worker.web.explanation import Branch, branch
 from worker.web.limits import Held, limits_by_result
 from worker.web.people import PatientWords, patient_words
+from worker.web.plan import Rung, plan_of, then
 from worker.web.scope import Scope
+from worker.web.supplement import can_explain, explained_until
 from worker.web.tabs import Tab, tab_of
 from worker.web.timeline import HistoryLine, steps_of, timeline
 from worker.web.versions import result_text
@@ -77,11 +81,14 @@ class AlertPage:
     actions: tuple[str, ...]
     follow_up_words: str
     follow_up: tuple[str, ...]
+    agree: tuple[tuple[str, str], ...]
+    plan: tuple[Rung, ...]
     next: tuple[str, ...]
     choices: tuple[str, ...]
-    supplement: bool
+    supplement: str
     reasons: dict[str, str]
     snoozes: tuple[tuple[str, str], ...]
+    snooze_days: tuple[str, str]
     colleagues: tuple[tuple[str, str], ...]
     chart: Chart
     tree: Branch | None
@@ -94,13 +101,20 @@ class AlertPage:
 
 
 def alert_page(
-    connection: Connection, ruleset: Ruleset, scope: Scope, row: Row[Any], now: datetime, zone: ZoneInfo
+    connection: Connection,
+    ruleset: Ruleset,
+    scope: Scope,
+    row: Row[Any],
+    fallback: Address,
+    now: datetime,
+    zone: ZoneInfo,
 ) -> AlertPage:
-    """The page of the alert `row`, which the scope must hold."""
+    """The page of the alert `row`, which the scope must hold; `fallback` is the pool that is asked last."""
     stored = records.load(connection, [row.patient_id])[row.patient_id]
     steps, expected = steps_of(connection, row.id), expected_of(connection, row.id)
     held, results = limits_by_result(row.tree), results_in(row.evidence)
     state, severity = State(row.state), Severity(row.severity)
+    plan = plan_of(connection, row, fallback, now, zone)
     choices = tuple(step.value for step in FORMS if step in steps_from(state))
     answered = next(
         (s for s in reversed(steps) if s.step in (Step.ACKNOWLEDGE, Step.DISMISS, Step.RESOLVE)), None
@@ -113,7 +127,7 @@ def alert_page(
         severity=row.severity,
         headline=row.headline,
         text=row.text,
-        told=_told(row, severity, now, zone),
+        told=_told(row, then(plan), now, zone),
         tab=tab_of(state, severity, row.snoozed_until, now),
         open=state in OPEN,
         patient=patient_words(stored, now),
@@ -123,11 +137,14 @@ def alert_page(
         actions=tuple(row.actions),
         follow_up_words="Follow-up" if answered else "Follow-up if you agree",
         follow_up=_follow_up(row, now, zone),
+        agree=_to_agree_on(expected, now, zone),
+        plan=plan,
         next=what_next(row, expected, answered, now, zone),
         choices=choices,
-        supplement=any("b12" in str(e.get("absent", "")) for e in row.evidence),
+        supplement=words.full_day(explained_until(now), zone) if can_explain(row.evidence) else "",
         reasons=words.DISMISS_REASONS,
         snoozes=_snoozes(now, zone),
+        snooze_days=_snooze_days(now, zone),
         colleagues=_colleagues(connection, scope) if Step.REASSIGN in choices else (),
         chart=chart(stored.history, results, held, now, zone),
         tree=branch(row.tree, now, zone) if row.tree else None,
@@ -137,7 +154,7 @@ def alert_page(
     )
 
 
-def _told(row: Row[Any], severity: Severity, now: datetime, zone: ZoneInfo) -> str:
+def _told(row: Row[Any], asked_next: str, now: datetime, zone: ZoneInfo) -> str:
     said = (
         f"told {words.clock_time(row.told_at, now, zone)}"
         if row.told_at
@@ -146,11 +163,9 @@ def _told(row: Row[Any], severity: Severity, now: datetime, zone: ZoneInfo) -> s
     due = row.answer_by if row.state in (State.RAISED, State.TOLD) else None
     if due is None:
         return said
-    return (
-        f"{said} · answer was due {words.clock_time(due, now, zone)}"
-        if due < now
-        else f"{said} · answer by {words.clock_time(due, now, zone)}"
-    )
+    by = words.clock_time(due, now, zone)
+    parts = [said, f"answer was due {by}" if due < now else f"answer by {by}"]
+    return " · ".join([*parts, f"then {asked_next}"] if asked_next else parts)
 
 
 def _value(shown: Shown, held: Held | None, stored: Stored, now: datetime, zone: ZoneInfo) -> ValueLine:
@@ -178,6 +193,25 @@ def _follow_up(row: Row[Any], now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
         f"{words.joined([names[0], *map(words.in_sentence, names[1:])])} by {words.day(due, now, zone)}"
         for due, names in sorted(by_day.items())
     )
+
+
+def _to_agree_on(
+    expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo
+) -> tuple[tuple[str, str], ...]:
+    """(name, words) of what is expected; by the same name, the first day."""
+    first: dict[str, date] = {}
+    for name, due in expected:
+        first.setdefault(name, due)
+    return tuple(
+        (name, f"{concept_words(name)} by {words.day(due, now, zone)}") for name, due in first.items()
+    )
+
+
+def _snooze_days(now: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """The first and the last day somebody may choose."""
+    today = now.astimezone(zone).date()
+    last = (now + SNOOZE_AT_MOST).astimezone(zone).date() - timedelta(days=1)
+    return (today + timedelta(days=1)).isoformat(), last.isoformat()
 
 
 def _snoozes(now: datetime, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:

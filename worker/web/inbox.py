@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row
 
+from alerts.people import pool
 from alerts.states import NotAllowed
 from alerts.steps import Conflict
 from worker import clock
@@ -42,18 +45,35 @@ class Sent:
 
 
 def sent_of(
+    have: Have,
     etag: Annotated[int | None, Form()] = None,
     reason: Annotated[str, Form()] = "",
     comment: Annotated[str, Form()] = "",
     until: Annotated[str, Form()] = "",
+    day: Annotated[str, Form()] = "",
     to: Annotated[str, Form()] = "",
+    agreeing: Annotated[bool, Form()] = False,
+    agreed: Annotated[list[str] | None, Form()] = None,
 ) -> Sent:
-    """The form's fields; `to` is SYSTEM|ID."""
+    """The form's fields; `to` is SYSTEM|ID, a `day` stands for its morning and goes before `until`.
+
+    `agreeing` says that the form had boxes for what is followed up: a browser sends nothing of an empty one.
+    """
+    until = f"{day}T08:00:00{_offset(day, have)}" if day else until
     fields: dict[str, Any] = {"reason": reason, "comment": comment, "until": until}
     system, bar, ident = to.rpartition("|")
     if bar:
         fields["to"] = {"system": system, "id": ident}
-    return Sent(etag, {name: value for name, value in fields.items() if value})
+    kept = {name: value for name, value in fields.items() if value}
+    return Sent(etag, {**kept, "follow_ups": agreed or []} if agreeing else kept)
+
+
+def _offset(day: str, have: Deps) -> str:
+    """The zone's offset on the morning of that day; empty, which is no time then, for what is no day."""
+    try:
+        return datetime.fromisoformat(f"{day}T08:00").replace(tzinfo=zone_of(have.settings)).isoformat()[19:]
+    except ValueError:
+        return ""
 
 
 @router.get("/")
@@ -129,6 +149,9 @@ def answer(
     except Refused as refused:
         lines = ("Nothing was changed", *refused.lines)
         return _page(request, reader, have, alert, status=422, wrong=lines, opened=step)
+    except RequestValidationError as unfit:
+        lines = ("Nothing was changed", *(_unfit(error) for error in unfit.errors()))
+        return _page(request, reader, have, alert, status=422, wrong=lines, opened=step)
     except NotAllowed as late:
         lines = (
             "Nothing was changed",
@@ -162,6 +185,11 @@ def _answer(step: str, sent: Sent) -> Answer:
     except ValidationError as error:
         fields = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_input=False))
         raise Refused(tuple(f"Please fill in: {NAMES.get(name, name)}." for name in fields)) from None
+
+
+def _unfit(error: Any) -> str:
+    field = str(error["loc"][-1])
+    return f"{NAMES.get(field, field)}: {error['msg']}.".capitalize()
 
 
 NAMES = {"reason": "the reason", "until": "until when", "to": "to whom"}
@@ -210,7 +238,8 @@ def _page(
 
 
 def _shown(connection: Connection, have: Deps, scope: Scope, row: Row[Any]) -> AlertPage:
-    return alert_page(connection, have.ruleset, scope, row, clock.now(), zone_of(have.settings))
+    fallback = pool(have.settings.fallback_pool)
+    return alert_page(connection, have.ruleset, scope, row, fallback, clock.now(), zone_of(have.settings))
 
 
 def _frame(reader: Reader, scope: Scope, have: Deps) -> Frame:

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, select
 
+from alerts.answers import DismissReason
 from alerts.follow_up import Expectation
 from alerts.states import State
 from alerts.tables import FOLLOW_UP
 from worker.web import words
 from worker.web.evidence import concept_words
+from worker.web.supplement import can_explain, explained_until
 from worker.web.timeline import WHY
 
 
@@ -47,6 +49,7 @@ def what_next(
             why = words.DISMISS_REASONS.get(row.reason, row.reason)
             return (
                 f"Dismissed: {why}",
+                *_put_on_record(row, last, zone),
                 "This pattern stays quiet for this patient for some time, unless it becomes more severe.",
             )
         case State.CLOSED:
@@ -58,6 +61,13 @@ def what_next(
                 *_read_before(last),
             )
     return ()
+
+
+def _put_on_record(row: Row[Any], last: Row[Any] | None, zone: ZoneInfo) -> tuple[str, ...]:
+    if row.reason != DismissReason.EXPLAINED_BY_SUPPLEMENT or last is None or not can_explain(row.evidence):
+        return ()
+    until = words.full_day(explained_until(last.at), zone)
+    return (f"A B12 product stands on the record until {until}, and the results are judged again with it.",)
 
 
 def _awaited(expected: Sequence[tuple[str, date]], now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
