@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, func, or_, select
 
-from alerts import directory, timers
+from alerts import destinations, directory, timers
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
 from alerts.people import Address, ferrule
@@ -144,6 +144,8 @@ def _attempt(channel: Channel, message: Message) -> Refused | Passing | None:
 
 
 def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _Ready | None:
+    if not channel.instant and destinations.waits(connection, channel.name, database_now(connection)):
+        return None
     claimed = claim(connection, DELIVERY, limit=1, lease=lease, where=_next_of_lane(channel.name))
     if not claimed:
         return None
@@ -256,6 +258,8 @@ def _record(
 ) -> None:
     now = database_now(connection)
     outcome, reason, values = _outcome(ready, problem, now)
+    if not channel.instant and ready.message.lines:
+        _note_destination(connection, channel, problem, now)
     if not settle(connection, DELIVERY, ready.claimed, values):
         outcome, reason = Outcome.FENCED, "lease-lost"
     elif outcome is Outcome.SENT:
@@ -264,6 +268,16 @@ def _record(
         # This person cannot be reached so: whoever is next in the ladder hears of it at once.
         timers.hurry(connection, [line.alert_id for line in ready.message.lines], now)
     delivered.counts[channel.name, outcome.value, reason] += 1
+
+
+def _note_destination(
+    connection: Connection, channel: Channel, problem: Refused | Passing | None, now: datetime
+) -> None:
+    if isinstance(problem, Passing) and problem.is_down:
+        asked = min(problem.retry_after, LONGEST_ASKED_WAIT) if problem.retry_after else None
+        destinations.note_failing(connection, channel.name, problem.reason, now, asked)
+    elif problem is None or isinstance(problem, Refused):
+        destinations.note_taking(connection, channel.name)
 
 
 def _outcome(

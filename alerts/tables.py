@@ -373,6 +373,18 @@ class StormRow(SQLModel, table=True):
     answered_by_ident: str | None = None
 
 
+class DestinationRow(SQLModel, table=True):
+    """Where a channel leads, once it has failed: since when, and whether operations was told of it."""
+
+    __tablename__ = "destination"
+
+    channel: str = Field(primary_key=True)
+    failing_since: datetime | None = None
+    reason: str | None = None
+    paused_until: datetime | None = None
+    said: bool = False
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -382,6 +394,7 @@ ALERT_EVENT = _table("alert_event")
 STORM = _table("storm")
 ADDRESSEE = _table("addressee")
 DELIVERY = _table("delivery")
+DESTINATION = _table("destination")
 NOTICE = _table("notice")
 FOLLOW_UP = _table("follow_up")
 TIMER = _table("timer")

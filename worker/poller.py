@@ -15,6 +15,7 @@ from alerts import answers, audit
 from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.database import writing
+from worker.destinations import destinations_due
 from worker.explaining import explain_due
 from worker.fhir_fetching import gaps_due
 from worker.logs import logger
@@ -86,6 +87,7 @@ DUTIES: Mapping[str, Duty] = {
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
     "storms": Duty(_storms, 2.0),
+    "destinations": Duty(lambda deps: destinations_due(deps) > 0, 5.0),
     "gaps": Duty(gaps_due, 2.0),
     "seal": Duty(_seal, 1.0),
     "canary": Duty(_ring_canary, CANARY_SECONDS),

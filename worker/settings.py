@@ -162,7 +162,10 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='JSON: whose missed subscription events are fetched where: {"SOURCE": {"base": "https://…"}}.',
     )
-    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port of the mail relay.")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="smtp://user:password@host:port of the mail relay; off this machine by STARTTLS alone.",
+    )
     smtp_from: str | None = Field(None, description="The sender's address of e-mails.")
     webhook_url: SecretStr | None = Field(
         None, description="https://… that alerts are told to, signed (Standard Webhooks)."

@@ -1,7 +1,7 @@
 """E-mail over SMTP: a headline and a link, nothing of the patient.
 
-STARTTLS is used when offered, and insisted on with `?starttls=required` or when there is a password; a
-failing TLS is never replaced by plain text. Sends once; `alerts.outbox` retries with the same key.
+STARTTLS is insisted on unless the relay is on this machine or the URL says `?starttls=offered`; a failing TLS
+is never replaced by plain text. Sends once; `alerts.outbox` retries with the same key.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from email.utils import format_datetime
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from alerts.channels.channel import Message, Passing, Refused
-from alerts.wording import body, subject
+from alerts.wording import body, html_body, subject
 
 TIMEOUT_SECONDS = 10.0
 PORTS = {"smtp": 25, "smtps": 465}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 STARTTLS = ("offered", "required", "never")
 
 
@@ -62,7 +63,8 @@ def smtp_server(url: str) -> SmtpServer:
 
 
 def _starttls(parts: SplitResult) -> str:
-    usual = "required" if parts.password and parts.scheme == "smtp" else "offered"
+    here = parts.hostname in LOOPBACK and not parts.password
+    usual = "offered" if here or parts.scheme == "smtps" else "required"
     asked = parse_qs(parts.query).get("starttls", [usual])[-1]
     if asked not in STARTTLS:
         raise WrongSmtpUrl(f"SMTP_URL: expected starttls to be one of {', '.join(STARTTLS)}")
@@ -158,6 +160,9 @@ def compose(message: Message, sender: str, page_url: str) -> EmailMessage:
     mail["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2].strip('> ') or 'ferrule.invalid'}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(body(message.lines, page_url))
+    mail.add_alternative(html_body(message.lines, page_url), subtype="html")
+    # The same on each repeat, to the byte.
+    mail.set_boundary(f"ferrule-{message.key[:32]}")
     return mail
 
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.message import EmailMessage
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -39,11 +41,46 @@ def channel(port: int, **settings: object) -> EmailChannel:
     return EmailChannel(server, SENDER, PAGES, timeout_seconds=5.0, **settings)  # type: ignore[arg-type]
 
 
+def text(letter: EmailMessage, kind: str = "plain") -> str:
+    part = letter.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+class Links(HTMLParser):
+    """The links of a page, and every element that would fetch something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str | None] = []
+        self.tags: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value for name, value in attrs if name == "href"]
+
+
+def test_a_digest_is_html_and_plain_text_with_the_same_links(mail: Relay) -> None:
+    strange = replace(HIGH, headline='<img src=x onerror="x"> & B12')
+    channel(mail.port).send(replace(MESSAGE, lines=(CRITICAL, strange)))
+    (letter,) = mail.letters
+    assert letter.get_content_type() == "multipart/alternative"
+    page = Links(text(letter, "html"))
+    assert page.links == [f"{PAGES}inbox/8", f"{PAGES}inbox/7"]
+    assert page.tags == {"html", "body", "ul", "li", "strong", "a"}
+    assert strange.headline in text(letter)
+
+
+def test_a_repeat_is_the_same_to_the_byte() -> None:
+    assert compose(MESSAGE, SENDER, PAGES).as_bytes() == compose(MESSAGE, SENDER, PAGES).as_bytes()
+
+
 def test_a_mail_is_a_headline_and_a_link(mail: Relay) -> None:
     channel(mail.port).send(MESSAGE)
     (letter,) = mail.letters
     assert letter["Subject"] == "High B12 with iron deficiency"
-    assert letter.get_content().splitlines() == [HIGH.headline, "https://ferrule.hospital.test/inbox/7"]
+    assert text(letter).splitlines() == [HIGH.headline, "https://ferrule.hospital.test/inbox/7"]
     assert (letter["To"], letter["From"]) == ("ada@hospital.test", SENDER)
     assert letter["Auto-Submitted"] == "auto-generated"
 
@@ -52,7 +89,7 @@ def test_many_findings_are_one_mail_with_the_worst_first(mail: Relay) -> None:
     channel(mail.port).send(replace(MESSAGE, lines=(CRITICAL, HIGH)))
     (letter,) = mail.letters
     assert letter["Subject"] == "Hemoglobin is critically low (and 1 more)"
-    assert [line for line in letter.get_content().splitlines() if line.startswith("https")] == [
+    assert [line for line in text(letter).splitlines() if line.startswith("https")] == [
         f"{PAGES}inbox/8",
         f"{PAGES}inbox/7",
     ]
@@ -144,7 +181,7 @@ def test_an_address_that_is_none_is_refused_and_nothing_is_sent(mail: Relay, ema
 
 
 @given(headline=st.text(), key=st.integers(0, 2**256 - 1))
-def test_no_headline_adds_a_header_or_a_recipient(headline: str, key: int) -> None:
+def test_s43_no_headline_adds_a_header_or_a_recipient(headline: str, key: int) -> None:
     message = replace(MESSAGE, key=f"{key:064x}", lines=(replace(HIGH, headline=headline),))
     mail = compose(message, SENDER, PAGES)
     head = mail.as_bytes().partition(b"\r\n\r\n")[0]
@@ -242,8 +279,10 @@ def test_a_certificate_that_nobody_vouches_for_stops_the_mail(tls_mail: Relay) -
 @pytest.mark.parametrize(
     ("url", "server"),
     [
-        ("smtp://mail.test", SmtpServer("mail.test", 25, False, "offered")),
-        ("smtp://mail.test:2525", SmtpServer("mail.test", 2525, False, "offered")),
+        ("smtp://localhost", SmtpServer("localhost", 25, False, "offered")),
+        ("smtp://mail.test", SmtpServer("mail.test", 25, False, "required")),
+        ("smtp://mail.test?starttls=offered", SmtpServer("mail.test", 25, False, "offered")),
+        ("smtp://mail.test:2525", SmtpServer("mail.test", 2525, False, "required")),
         ("smtps://mail.test", SmtpServer("mail.test", 465, True, "offered")),
         ("smtp://mail.test?starttls=required", SmtpServer("mail.test", 25, False, "required")),
         ("smtp://a%40b:p%3Aw@mail.test:587", SmtpServer("mail.test", 587, False, "required", "a@b", "p:w")),

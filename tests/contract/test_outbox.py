@@ -15,11 +15,12 @@ from alerts.channels.email import EmailChannel, smtp_server
 from alerts.channels.guarded_http import target_of
 from alerts.channels.inbox import InboxChannel
 from alerts.channels.webhook import WebhookChannel
+from alerts.destinations import BEFORE_IT_IS_SAID, unsaid
 from alerts.leases import claim, database_now, writing
 from alerts.outbox import FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT, Delivered, deliver_due, wait_after
 from alerts.people import Actor
 from alerts.states import Step
-from alerts.tables import ALERT, ALERT_EVENT, DELIVERY
+from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, DESTINATION
 from rules.findings import Ended, Severity
 from rules.truth import Truth
 from tests.alerts.http_script import receiver
@@ -125,10 +126,60 @@ def test_f64_a_wait_that_is_asked_for_is_kept_up_to_an_hour(engine: Engine, ward
     ]:
         sink.problems = [Passing("status-429", is_down=True, retry_after=asked)]
         make_due(engine)
+        with writing(engine) as connection:
+            connection.execute(DESTINATION.delete())
         deliver_due(engine, [sink])
         with engine.connect() as connection:
             wait = deliveries(engine)[1].due_at - database_now(connection)
         assert kept - timedelta(minutes=1) < wait <= kept
+
+
+def test_f64_a_destination_that_asked_for_a_wait_is_left_alone_and_no_other_one_is(
+    engine: Engine, ward: Ward, sink: Sink
+) -> None:
+    ward.judge(judged())
+    sink.problems = [Passing("status-429", is_down=True, retry_after=timedelta(minutes=20))]
+    deliver_due(engine, [sink])
+    make_due(engine)
+    assert deliver_due(engine, [sink]).attempts == 0
+    assert counted(deliver_due(engine, [sink, INBOX])) == {("inbox", "sent", ""): 1}
+    with writing(engine) as connection:
+        connection.execute(DESTINATION.update().values(paused_until=database_now(connection)))
+    assert counted(deliver_due(engine, [sink])) == {("email", "sent", ""): 1}
+
+
+def test_a_destination_that_fails_is_said_once_and_once_that_it_takes_again(
+    engine: Engine, ward: Ward, sink: Sink
+) -> None:
+    ward.judge(judged())
+    sink.problems = [Passing("connection", is_down=True)] * 3
+    said: list[tuple[str, bool]] = []
+
+    def say(later: timedelta) -> None:
+        with writing(engine) as connection:
+            changes = unsaid(connection, database_now(connection) + later)
+        said.extend((change.channel, change.failing) for change in changes)
+
+    for later in (timedelta(0), BEFORE_IT_IS_SAID, BEFORE_IT_IS_SAID):
+        make_due(engine)
+        deliver_due(engine, [sink])
+        say(later)
+    assert said == [("email", True)]
+    make_due(engine)
+    deliver_due(engine, [sink])
+    say(timedelta(0))
+    say(timedelta(hours=1))
+    assert said == [("email", True), ("email", False)]
+
+
+def test_a_hiccup_is_not_said(engine: Engine, ward: Ward, sink: Sink) -> None:
+    ward.judge(judged())
+    sink.problems = [Passing("connection", is_down=True)]
+    for _ in range(2):
+        make_due(engine)
+        deliver_due(engine, [sink])
+    with writing(engine) as connection:
+        assert unsaid(connection, database_now(connection) + timedelta(hours=1)) == []
 
 
 def test_a_refused_delivery_is_failed_with_its_reason_and_not_tried_again(

@@ -3,8 +3,14 @@
 import base64
 
 import pytest
+from sqlalchemy import Engine
 
+from alerts.destinations import BEFORE_IT_IS_SAID, note_failing, note_taking
+from tests.services.smtp import MailSink
+from tests.worker.made_up import deps_on
 from worker.channels import MAKERS, check_channels, push_channels
+from worker.database import db_now, writing
+from worker.destinations import destinations_due
 from worker.poller import DUTIES
 from worker.settings import SettingsError, read_settings
 
@@ -57,3 +63,31 @@ def test_a_host_of_our_own_may_be_named() -> None:
 def test_a_webhook_without_its_secret_is_refused() -> None:
     with pytest.raises(SettingsError, match="FERRULE_WEBHOOK_SECRET"):
         read_settings({"FERRULE_WEBHOOK_URL": "https://hooks.hospital.test"})
+
+
+def test_operations_gets_one_mail_when_a_webhook_fails_and_one_when_it_takes_again(
+    engine: Engine, mail_sink: MailSink
+) -> None:
+    deps = deps_on(
+        engine, smtp_url=mail_sink.url, smtp_from="ferrule@hospital.test", operator_email="ops@hospital.test"
+    )
+    with writing(engine) as connection:
+        note_failing(connection, "webhook", "tls", db_now(connection) - BEFORE_IT_IS_SAID, None)
+    assert [destinations_due(deps) for _ in range(3)] == [1, 0, 0]
+    with writing(engine) as connection:
+        note_taking(connection, "webhook")
+    assert [destinations_due(deps) for _ in range(3)] == [1, 0, 0]
+    assert [(m["To"], m["Subject"]) for m in mail_sink.messages] == [
+        ("ops@hospital.test", "Ferrule: webhook does not take what is sent (tls)"),
+        ("ops@hospital.test", "Ferrule: webhook takes again what is sent"),
+    ]
+
+
+def test_that_mail_fails_is_not_said_by_mail(engine: Engine, mail_sink: MailSink) -> None:
+    deps = deps_on(
+        engine, smtp_url=mail_sink.url, smtp_from="ferrule@hospital.test", operator_email="ops@hospital.test"
+    )
+    with writing(engine) as connection:
+        note_failing(connection, "email", "tls", db_now(connection) - BEFORE_IT_IS_SAID, None)
+    assert destinations_due(deps) == 1
+    assert mail_sink.letters == []

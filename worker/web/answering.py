@@ -18,6 +18,7 @@ from alerts import answers
 from alerts.answers import Invalid
 from alerts.people import Actor, Address
 from worker import metrics
+from worker.channels import push_channels
 from worker.database import db_now, writing
 from worker.web import trail
 from worker.web.bodies import (
@@ -66,7 +67,7 @@ def give(
         row = visible_alert(connection, scope_of(connection, reader, now), alert)
         if row is not None:
             seen = Seen(alert, trail.actor(request, reader), {"now": now, "if_match": if_match})
-            _take(connection, seen, answer, push=("email",) if have.settings.smtp_url else ())
+            _take(connection, seen, answer, push=push_channels(have.settings))
     if row is None:
         raise refuse(have, request, reader, type(answer).__name__.lower(), alert, now)
     metrics.ALERTS_ANSWERED.labels(row.rule, _label(answer)).inc()

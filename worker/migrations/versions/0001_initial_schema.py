@@ -208,6 +208,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "destination",
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("failing_since", UTCDateTime(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("paused_until", UTCDateTime(), nullable=True),
+        sa.Column("said", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("channel"),
+    )
+
+    op.create_table(
         "file_progress",
         sa.Column("name_sha256", sa.String(), nullable=False),
         sa.Column("pieces", sa.Integer(), nullable=False),
@@ -960,6 +970,7 @@ def downgrade() -> None:
 
     op.drop_table("message")
     op.drop_table("file_progress")
+    op.drop_table("destination")
     with op.batch_alter_table("storm", schema=None) as batch_op:
         batch_op.drop_index(
             "storm_one_open",
