@@ -16,6 +16,7 @@ from alerts.steps import Conflict
 from worker.composition import Deps
 from worker.web import (
     api,
+    break_glass,
     call_list,
     events,
     fhir,
@@ -27,6 +28,7 @@ from worker.web import (
     metrics_page,
     openid,
     overdue,
+    privacy,
     quarantine,
     storms,
     stream,
@@ -54,7 +56,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.watch = stream.Watch()
     for module in (health, metrics_page, events, fhir, fhir_metadata, api, stream, inbox):
         app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue):
+    for module in (quarantine, storms, unaddressed, call_list, overdue, break_glass, privacy):
         app.include_router(module.router)
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -18,7 +18,7 @@ class Link:
 
 
 PAGES: dict[str, tuple[Link, ...]] = {
-    "clinician": (Link("/inbox", "Inbox"),),
+    "clinician": (Link("/inbox", "Inbox"), Link("/break-glass", "Break-glass")),
     "operator": (
         Link("/quarantine", "Quarantine"),
         Link("/storms", "Storms"),
@@ -26,6 +26,7 @@ PAGES: dict[str, tuple[Link, ...]] = {
         Link("/calls", "Call list"),
         Link("/overdue", "Overdue"),
     ),
+    "privacy-officer": (Link("/privacy", "Privacy"),),
 }
 """Which pages a role has, its own landing page first."""
 

@@ -129,7 +129,7 @@ def _account(connection: Connection, username: str, password: str) -> Account | 
     row = connection.execute(select(ACCOUNT).where(ACCOUNT.c.username == username)).first()
     if not password_fits(row.password_hash if row else None, password) or row is None or not row.active:
         return None
-    return Account(row.id, row.system or "urn:ferrule:account", row.ident or row.username)
+    return Account(row.id, row.system or trail.ACCOUNT_SYSTEM, row.ident or row.username)
 
 
 def set_session(answer: Response, secret: str, https: bool) -> None:

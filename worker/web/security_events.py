@@ -23,3 +23,8 @@ def note(kind: Kind, reason: str = "") -> None:
     """It happened; `reason` is a word of ours."""
     SECURITY_EVENTS.labels(kind.value).inc()
     log.warning("security event", kind=kind.value, reason=reason)
+
+
+def note_not_told(reason: str) -> None:
+    """The mail to the privacy officer did not go out; their list has it all the same."""
+    log.warning("privacy officer not told by mail", reason=reason)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 
 from alerts.tables import RECIPIENT
 from worker.tables import ACCOUNT, SESSION
@@ -28,7 +28,9 @@ COOKIE_HTTPS = "__Host-ferrule_session"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session and the account behind it; `issuer` is where they signed in, if not with us."""
+    """An open session and the account behind it; `issuer` is where they signed in, if not with us,
+    and `account` their subject there, else their user name here.
+    """
 
     id: int
     account_id: int
@@ -39,6 +41,7 @@ class Session:
     system: str | None
     ident: str | None
     issuer: str | None
+    account: str
 
 
 def cookie_name(https: bool) -> str:
@@ -67,7 +70,7 @@ def find(connection: Connection, secret: str, now: datetime) -> Session | None:
     if row is None:
         return None
     of_row = (row.id, row.account_id, row.csrf, row.seen_at)
-    return Session(*of_row, row.role, row.name, row.system, row.ident, row.issuer)
+    return Session(*of_row, row.role, row.name, row.system, row.ident, row.issuer, row.account)
 
 
 def is_open(connection: Connection, session_id: int, now: datetime) -> bool:
@@ -83,8 +86,9 @@ def _open(connection: Connection, which: ColumnElement[bool], now: datetime) -> 
         RECIPIENT.c.active.is_(False),
     )
     who = (ACCOUNT.c.role, ACCOUNT.c.name, ACCOUNT.c.system, ACCOUNT.c.ident, ACCOUNT.c.issuer)
+    account = func.coalesce(ACCOUNT.c.subject, ACCOUNT.c.username).label("account")
     query = (
-        select(SESSION, *who)
+        select(SESSION, *who, account)
         .join(ACCOUNT, ACCOUNT.c.id == SESSION.c.account_id)
         .where(which, SESSION.c.ended_at.is_(None), ACCOUNT.c.active, ~left)
     )

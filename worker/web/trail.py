@@ -16,6 +16,9 @@ from alerts import audit
 from alerts.people import SELF_SYSTEM, Actor
 from worker.web.readers import Reader
 
+ACCOUNT_SYSTEM = "urn:ferrule:account"
+"""The system of a local account's user name, where its person has no address."""
+
 DENIED = "denied"
 DONE = "done"
 
@@ -26,7 +29,9 @@ def origin(request: Request) -> str:
 
 
 def actor(request: Request, reader: Reader) -> Actor:
-    """The reader as the one who takes a step."""
+    """The reader as the one who takes a step: by their address, else by their account."""
+    if reader.session and not reader.ident:
+        return Actor(reader.session.issuer or ACCOUNT_SYSTEM, reader.session.account, origin(request))
     return Actor(reader.system or SELF_SYSTEM, reader.ident or reader.role, origin(request))
 
 
@@ -60,6 +65,16 @@ def note_alert(connection: Connection, now: datetime, by: Actor, alert: int, pat
 def note_denied(connection: Connection, now: datetime, by: Actor, action: str, alert: int) -> None:
     """Somebody asked for an alert that is not theirs, or is not there."""
     _note(connection, now, action, by, "alert", str(alert), outcome=DENIED)
+
+
+def note_glass_refused(connection: Connection, now: datetime, by: Actor) -> None:
+    """Somebody wanted to open a patient who is not here; what they typed is not kept."""
+    _note(connection, now, "break-glass", by, "patient", "", outcome=DENIED)
+
+
+def note_openings(connection: Connection, now: datetime, by: Actor, patients: Sequence[int]) -> None:
+    """The list of who opened whom was shown."""
+    _note(connection, now, "list", by, "break-glass", "", data={"patients": sorted(set(patients))})
 
 
 def _note(
