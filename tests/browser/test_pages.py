@@ -176,3 +176,47 @@ def _raise(store: Engine, seeded: Clinic, headline: str) -> int:
         return clinic.simple(
             connection, patient, seeded.now, value, "a-rule", Severity.CRITICAL, headline, hours=0
         )
+
+
+def test_the_list_is_walked_and_an_alert_answered_with_single_keys(open_signed_in: Open) -> None:
+    page = open_signed_in("/inbox")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="Hemoglobin 68 g/L")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="High B12 with iron deficiency")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox/2")
+
+    page.keyboard.press("a")
+    expect(page.get_by_role("button", name="Acknowledge and follow up")).to_be_focused()
+    page.keyboard.press("d")
+    expect(page.get_by_label("Explained: takes B12, a multivitamin")).to_be_focused()
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="You have it: acknowledged")).to_be_visible()
+    page.keyboard.press("u")
+    page.wait_for_url("**/inbox?tab=following")
+
+
+def test_the_keys_are_explained_and_can_be_switched_off(open_signed_in: Open) -> None:
+    page = open_signed_in("/inbox")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.get_by_role("switch").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="Hemoglobin 68 g/L")).not_to_be_focused()
+
+
+def test_a_search_is_typed_and_sent_with_the_keyboard(open_signed_in: Open) -> None:
+    page = open_signed_in("/inbox")
+    page.keyboard.press("/")
+    page.keyboard.type("fjord jk?")
+    expect(page.get_by_label("Search your alerts")).to_have_value("fjord jk?")
+    page.get_by_label("Search your alerts").fill("fjord")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 found")).to_be_visible()

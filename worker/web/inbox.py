@@ -1,4 +1,4 @@
-"""The clinician's pages: the list, what has arrived since, one alert, and the forms that answer it."""
+"""The clinician's pages: the list, what has arrived since, search, one alert, the forms that answer it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from worker.web.listing import PAGE, Listing, arrived_since, listing
 from worker.web.pages import page
 from worker.web.readers import Clinician, FormSender, NotSignedIn, Reader, reader_of
 from worker.web.scope import Scope, scope_of
+from worker.web.search import search
 from worker.web.tabs import Tab
 from worker.web.visible import refuse, visible_alert
 
@@ -126,6 +127,19 @@ def arrivals(
         arrived = arrived_since(connection, scope, tab, since, now, zone_of(have.settings), mine=mine)
     _note_list(request, reader, have, [(row.id, row.patient_id) for row in arrived])
     return page(request, "arrivals.html", listing=replace(listed, mark=since), arrived=arrived, swapped=True)
+
+
+@router.post("/inbox/search")
+def find(
+    request: Request, reader: FormSender, have: Have, words: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """The reader's alerts in which these words occur."""
+    now = clock.now()
+    with reading(have.engine) as connection:
+        scope = scope_of(connection, reader, now)
+        found = search(connection, scope, words, now, zone_of(have.settings))
+    _note_list(request, reader, have, [(row.id, row.patient_id) for row in found.rows])
+    return page(request, "search.html", reader=_frame(reader, scope, have), found=found)
 
 
 @router.get("/inbox/{alert}")

@@ -102,7 +102,7 @@ def listing(
     stored = records.load(connection, sorted({row.patient_id for row in shown}))
     return Listing(
         tab=tab,
-        rows=tuple(_row(row, tab, stored.get(row.patient_id), now, zone) for row in shown),
+        rows=tuple(list_row(row, tab, stored.get(row.patient_id), now, zone) for row in shown),
         counts=_counts(connection, scope, now, mine),
         mark=newest_step(connection),
         as_of=words.clock_time(now, now, zone),
@@ -126,7 +126,8 @@ def arrived_since(
     newer = select(ALERT_EVENT.c.alert_id).where(ALERT_EVENT.c.id > mark, ALERT_EVENT.c.step.in_(ARRIVES))
     query = select(ALERT).where(scope.visible(only_own=mine), belongs(tab, now), ALERT.c.id.in_(newer))
     return tuple(
-        _row(row, tab, None, now, zone) for row in connection.execute(query.order_by(*order(tab)).limit(PAGE))
+        list_row(row, tab, None, now, zone)
+        for row in connection.execute(query.order_by(*order(tab)).limit(PAGE))
     )
 
 
@@ -143,7 +144,8 @@ def _counts(connection: Connection, scope: Scope, now: datetime, mine: bool) -> 
     return counts
 
 
-def _row(row: Row[Any], tab: Tab, stored: Stored | None, now: datetime, zone: ZoneInfo) -> ListRow:
+def list_row(row: Row[Any], tab: Tab, stored: Stored | None, now: datetime, zone: ZoneInfo) -> ListRow:
+    """One alert as the list shows it under `tab`; without `stored`, without values."""
     due = row.answer_by if tab is Tab.ANSWER else None
     return ListRow(
         id=row.id,
