@@ -40,8 +40,15 @@ _read_json = partial(json.loads, parse_float=NumberText, parse_int=_integer)
 
 
 def read_body(body: str | bytes) -> Any:
-    """A task's JSON with its numbers as they were written: through a float, 9.10 would become 9.1."""
-    return kombu_json.loads(body, _loads=_read_json)
+    """A task's JSON with its numbers as they were written: through a float, 9.10 would become 9.1.
+
+    What is no JSON, or too deep, is the task's one argument as text: Celery would drop it, and log it whole.
+    """
+    try:
+        return kombu_json.loads(body, _loads=_read_json)
+    except (ValueError, RecursionError):
+        text = body if isinstance(body, str) else bytes(body).decode("utf-8", "backslashreplace")
+        return [[text], {}, {}]
 
 
 serialization.register("json", kombu_json.dumps, read_body, "application/json", "utf-8")

@@ -8,7 +8,8 @@ again as JSON, numbers as they stood in the task (`worker.celery_app` reads them
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -21,16 +22,35 @@ QUEUE = "urn:ferrule:queue"
 """The source of what came on the queue and does not say from whom."""
 
 
+def inbound_of_task(given: Sequence[object], named: Mapping[str, object]) -> Inbound:
+    """The one argument of a `ferrule.submit` task; called in another way, all that it was called with."""
+    if len(given) == 1 and not named:
+        return inbound_of(given[0])
+    if not given and named.keys() == {"event"}:
+        return inbound_of(named["event"])
+    return inbound_of({"args": list(given), "kwargs": dict(named)})
+
+
 def inbound_of(value: object) -> Inbound:
     """`value` as it came in a `ferrule.submit` task."""
-    value = plain(value)
-    raw = dumps(value).encode("utf-8", "replace")
+    try:
+        value = plain(value)
+        raw = dumps(value).encode("utf-8", "replace")
+    except (RecursionError, TypeError):
+        return _unwalked(value)
     try:
         event = event_of(value)
     except Unreadable as why:
         source, message_id = _names(value, raw)
         return Inbound(source, message_id, "event", raw, (str(why.reason), why.place, why.remedy))
     return Inbound(event.source, event.id, "event", raw)
+
+
+def _unwalked(value: object) -> Inbound:
+    """What only the JSON encoder written in C can still walk: kept as it writes it, and read by nobody."""
+    raw = json.dumps(value, default=str).encode("ascii")
+    remedy = "nested too deeply; an event is four levels deep"
+    return Inbound(QUEUE, hashlib.sha256(raw).hexdigest(), "event", raw, (str(Reason.NOT_JSON), "", remedy))
 
 
 def inbound_of_bytes(raw: bytes) -> Inbound:

@@ -11,7 +11,6 @@ from typing import Any
 
 from celery.exceptions import Reject
 from celery.signals import worker_process_init
-from sqlalchemy.exc import SQLAlchemyError
 
 from worker import metrics
 from worker.celery_app import app
@@ -19,7 +18,7 @@ from worker.composition import Deps, build
 from worker.logs import logger
 from worker.pipeline import accept, judge
 from worker.settings import read_settings
-from worker.submitted import inbound_of
+from worker.submitted import inbound_of_task
 
 log = logger("worker.tasks")
 
@@ -46,14 +45,15 @@ def _warm_up(**_signal: object) -> None:
 
 
 @app.task(name="ferrule.submit")  # type: ignore[untyped-decorator]
-def submit(event: Any) -> None:
+def submit(*given: Any, **named: Any) -> None:
     """Store one event; the task is acknowledged after that commit. Judging comes by the doorbell.
 
-    While the database takes nothing the event stays on the queue: it is nowhere else.
+    Whatever fails before that commit, the event stays on the queue: it is nowhere else. Any arguments are
+    taken, because Celery drops a task that is called with wrong ones.
     """
     try:
-        receipts = accept(deps().engine, [inbound_of(event)])
-    except SQLAlchemyError as error:
+        receipts = accept(deps().engine, [inbound_of_task(given, named)])
+    except Exception as error:
         log.warning("event not stored, put back on the queue", error=error)
         time.sleep(PUT_BACK_SECONDS)
         raise Reject("not stored", requeue=True) from None
