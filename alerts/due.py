@@ -22,6 +22,7 @@ from alerts.escalation import Timer
 from alerts.follow_up import Expectation
 from alerts.leases import Claimed, claim, database_now, settle, writing
 from alerts.people import UNADDRESSED, Address, ferrule
+from alerts.reconcile import PATIENT_DECEASED
 from alerts.routing import Addressee, Why
 from alerts.snapshot import time_text
 from alerts.states import ASKING, OPEN, TAKEN_ON, State, Step
@@ -42,14 +43,19 @@ FENCED = "fenced"
 FAILED = "failed"
 
 
+def _nobody_died(_connection: Connection, _patient: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """By what this site tells people: the channels that are switched on, and the pool that gets what is
-    left.
+    left. `has_died` asks the floor above about a patient, of whom then nothing is pushed.
     """
 
     push: tuple[str, ...] = ()
     fallback: Address = UNADDRESSED
+    has_died: Callable[[Connection, int], bool] = _nobody_died
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,11 @@ class _Ring:
     timer: Row[Any]
     alert: Row[Any]
     now: datetime
+
+    @property
+    def silenced(self) -> bool:
+        """Of somebody who has died everything is shown still, and nothing pushed."""
+        return self.reach.has_died(self.connection, self.alert.patient_id)
 
     @property
     def state(self) -> State:
@@ -201,9 +212,11 @@ def _step(
     alert = ring.alert
     standing = Standing(alert.id, alert.patient_id, ring.state, alert.version)
     data = {**(data or {}), "planned_at": time_text(ring.timer.planned_at)}
+    if ring.silenced:
+        data["not_pushed"] = PATIENT_DECEASED
     return take(ring.connection, standing, step, Cause(TIMERS, ring.now, reason, data), changes)
 
 
 def _tell(ring: _Ring, taken: Taken, *to: Address) -> str:
-    tell(ring.connection, taken, to, ring.now, ring.reach.push)
+    tell(ring.connection, taken, to, ring.now, () if ring.silenced else ring.reach.push)
     return TOLD

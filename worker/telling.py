@@ -5,6 +5,8 @@ How a delivery is claimed, made and repeated is `alerts.outbox`; the channels ar
 
 from __future__ import annotations
 
+from sqlalchemy import Connection, select
+
 from alerts.channels.channel import Channel
 from alerts.channels.inbox import InboxChannel
 from alerts.due import Reach, run_due
@@ -14,6 +16,7 @@ from worker import metrics
 from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.settings import Settings
+from worker.tables import PATIENT
 
 BATCH = 50
 
@@ -39,7 +42,13 @@ def timers_due(deps: Deps) -> int:
 
 def reach_of(settings: Settings) -> Reach:
     """By what this site tells people."""
-    return Reach(push_channels(settings), pool(settings.fallback_pool))
+    return Reach(push_channels(settings), pool(settings.fallback_pool), has_died)
+
+
+def has_died(connection: Connection, patient: int) -> bool:
+    """Whether a patient is known to have died."""
+    died = select(PATIENT.c.deceased_at).where(PATIENT.c.id == patient)
+    return connection.execute(died).scalar_one_or_none() is not None
 
 
 def _deliver(deps: Deps, channel: Channel) -> int:
