@@ -18,6 +18,8 @@ from worker.web import (
     api,
     break_glass,
     call_list,
+    cds_hooks,
+    cover,
     events,
     fhir,
     fhir_answers,
@@ -28,6 +30,7 @@ from worker.web import (
     metrics_page,
     openid,
     overdue,
+    preferences,
     privacy,
     quarantine,
     storms,
@@ -56,7 +59,9 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.watch = stream.Watch()
     for module in (health, metrics_page, events, fhir, fhir_metadata, api, stream, inbox):
         app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue, break_glass, privacy):
+    for module in (cover, preferences, break_glass, privacy):
+        app.include_router(module.router)
+    for module in (quarantine, storms, unaddressed, call_list, overdue):
         app.include_router(module.router)
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -81,6 +86,8 @@ def _add_sign_in(app: FastAPI, deps: Deps) -> None:
     if elsewhere or deps.settings.local_accounts:
         app.include_router(login.asking)
     app.include_router(login.leaving)
+    if deps.settings.cds_clients:
+        app.include_router(cds_hooks.router)
 
 
 def _say_errors(app: FastAPI) -> None:

@@ -18,7 +18,12 @@ class Link:
 
 
 PAGES: dict[str, tuple[Link, ...]] = {
-    "clinician": (Link("/inbox", "Inbox"), Link("/break-glass", "Break-glass")),
+    "clinician": (
+        Link("/inbox", "Inbox"),
+        Link("/cover", "Cover"),
+        Link("/preferences", "Messages"),
+        Link("/break-glass", "Break-glass"),
+    ),
     "operator": (
         Link("/quarantine", "Quarantine"),
         Link("/storms", "Storms"),
