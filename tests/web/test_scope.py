@@ -74,7 +74,7 @@ def addresses(engine: Engine, who: Address, now: datetime) -> set[Address]:
         return set(scope_of(connection, reader, now).addresses)
 
 
-def test_a_cover_holds_from_its_first_minute_to_its_last(engine: Engine) -> None:
+def test_s12_a_cover_holds_from_its_first_minute_to_its_last(engine: Engine) -> None:
     begins = datetime.fromisoformat("2026-03-02T08:00:00+00:00")
     ends = begins + timedelta(hours=10)
     with writing(engine) as connection:
