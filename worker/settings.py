@@ -12,10 +12,11 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from joserfc.jwk import KeySet
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -87,6 +88,32 @@ class FhirServer(BaseModel):
 
     base: str = Field(pattern=r"^https?://[^\s?#]+$")
     token: SecretStr | None = None
+
+
+class CdsClient(BaseModel):
+    """A client of the CDS Hooks service: the public keys that its calls are signed with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    jwks: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        keys = self.jwks.get("keys")
+        if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+            raise ValueError('expected {"keys": [...]}')
+        if any(key.get("kty") not in ("EC", "RSA") or "d" in key for key in keys):
+            raise ValueError("expected public EC or RSA keys alone")
+        try:
+            assert self.keys
+        except Exception:
+            raise ValueError("expected a JSON Web Key Set") from None
+        return self
+
+    @property
+    def keys(self) -> KeySet:
+        """The keys, ready to check with."""
+        return KeySet.import_key_set(self.jwks)  # type: ignore[arg-type]
 
 
 def _claim_values(value: object) -> object:
@@ -176,6 +203,10 @@ class Settings(BaseSettings):
     private_hosts: str | None = Field(
         None, description="Hosts of our own network that channels may send to, by commas; http is for these."
     )
+    cds_clients: Annotated[dict[str, CdsClient], BeforeValidator(_json_object)] = Field(
+        default_factory=dict,
+        description='JSON: who may call CDS Hooks, with which keys: {"ISSUER": {"jwks": {"keys": […]}}}.',
+    )
     escalation_file: Path | None = Field(
         None, description="How long each severity may wait, and who hears of it then (YAML)."
     )
@@ -258,6 +289,8 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_FAULTPOINTS needs FERRULE_ALLOW_FAULTS=yes")
         if self.smtp_from and not self.smtp_url:
             raise ValueError("FERRULE_SMTP_FROM is set but FERRULE_SMTP_URL is not")
+        if self.cds_clients and not self.public_url:
+            raise ValueError("FERRULE_CDS_CLIENTS needs FERRULE_PUBLIC_URL")
         if (self.webhook_url is None) != (self.webhook_secret is None):
             raise ValueError("FERRULE_WEBHOOK_URL and FERRULE_WEBHOOK_SECRET belong together")
         if (self.mllp_tls_certificate is None) != (self.mllp_tls_key is None):

@@ -499,6 +499,31 @@ class FhirGapRow(Leasable, table=True):
     reason: str | None = None
 
 
+class CdsCallRow(SQLModel, table=True):
+    """A token that a CDS Hooks client has used, until it would expire: each serves once."""
+
+    __tablename__ = "cds_call"
+
+    call: str = Field(primary_key=True)
+    expires_at: datetime
+
+
+class CdsCardRow(SQLModel, table=True):
+    """A card that was shown to somebody in another program, by which client, of which version of an alert."""
+
+    __tablename__ = "cds_card"
+    __table_args__ = (Index("ix_cds_card_issued", "issued_at"),)
+
+    card: str = Field(primary_key=True)
+    issuer: str
+    alert_id: int
+    version: int
+    system: str
+    ident: str
+    issued_at: datetime
+    said_at: datetime | None = None
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -519,6 +544,8 @@ SIGN_IN = _table("sign_in")
 LOGIN_FAILURE = _table("login_failure")
 BREAK_GLASS = _table("break_glass")
 TOKEN = _table("token")
+CDS_CALL = _table("cds_call")
+CDS_CARD = _table("cds_card")
 SOURCE_SEEN = _table("source_seen")
 FILE_PROGRESS = _table("file_progress")
 FHIR_RESOURCE = _table("fhir_resource")

@@ -18,6 +18,7 @@ from worker.web import (
     api,
     break_glass,
     call_list,
+    cds_hooks,
     cover,
     events,
     fhir,
@@ -85,6 +86,8 @@ def _add_sign_in(app: FastAPI, deps: Deps) -> None:
     if elsewhere or deps.settings.local_accounts:
         app.include_router(login.asking)
     app.include_router(login.leaving)
+    if deps.settings.cds_clients:
+        app.include_router(cds_hooks.router)
 
 
 def _say_errors(app: FastAPI) -> None:

@@ -208,6 +208,27 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "cds_call",
+        sa.Column("call", sa.String(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("call"),
+    )
+    op.create_table(
+        "cds_card",
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("system", sa.String(), nullable=False),
+        sa.Column("ident", sa.String(), nullable=False),
+        sa.Column("issued_at", UTCDateTime(), nullable=False),
+        sa.Column("said_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("card"),
+    )
+    with op.batch_alter_table("cds_card", schema=None) as batch_op:
+        batch_op.create_index("ix_cds_card_issued", ["issued_at"], unique=False)
+
+    op.create_table(
         "destination",
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("failing_since", UTCDateTime(), nullable=True),
@@ -971,6 +992,11 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_table("file_progress")
     op.drop_table("destination")
+    with op.batch_alter_table("cds_card", schema=None) as batch_op:
+        batch_op.drop_index("ix_cds_card_issued")
+
+    op.drop_table("cds_card")
+    op.drop_table("cds_call")
     with op.batch_alter_table("storm", schema=None) as batch_op:
         batch_op.drop_index(
             "storm_one_open",
