@@ -1,15 +1,14 @@
 """The published documents: valid by other people's tools, and true of what the doors take."""
 
-import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services.kinds import need, on_path
+from tests.services.kinds import on_path
+from tests.services.npm import packages
 from worker.intake.event import parse_event
 from worker.published_schemas import PROGRAMS, asyncapi_text, openapi_text
 from worker.submitted import inbound_of, inbound_of_bytes
@@ -21,20 +20,7 @@ HERE = Path(__file__).parent / "asyncapi"
 @pytest.fixture(scope="module")
 def parser(pytestconfig: pytest.Config) -> Path:
     """AsyncAPI's own parser, fetched once and kept between runs."""
-    npm = need("npm")
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("asyncapi-parser")
-    locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != locked:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, folder)
-        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"needs npm packages (AsyncAPI's parser): npm ci: {done.stderr.strip()[-200:]}")
-        ready.write_text(locked)
-    return folder
+    return packages(pytestconfig, HERE, "AsyncAPI's parser")
 
 
 def checked(parser: Path, document: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, select, text
 
 from tests.integration.machine import machine
 from tests.services.kinds import need, on_path
+from tests.services.npm import packages
 from tests.services.process import answers, free_port, running, wait_until
 from tests.services.valkey import Valkey
 from tests.worker.made_up import event, result
@@ -216,16 +216,7 @@ def test_readers_that_are_killed_lose_and_repeat_nothing(
 def test_a_sender_in_another_language_is_understood(
     engine: Engine, client: redis.Redis, broker_url: str, pytestconfig: pytest.Config
 ) -> None:
-    npm = need("npm")
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("node-sender")
-    if not (folder / "node_modules" / "redis").exists():
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SENDER / name, folder)
-        fetch = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        fetched = subprocess.run(fetch, cwd=folder, capture_output=True, text=True, check=False)
-        if fetched.returncode:
-            pytest.skip(f"needs npm packages (a sender in node): npm ci: {fetched.stderr.strip()[-200:]}")
+    folder = packages(pytestconfig, SENDER, "a sender in node")
     sent = [event(f"Å{n}", [result(f"R{n}", "ferritin", "9.10")]) for n in range(3)]
     command = [str(on_path("node")), str(SENDER / "send.mjs"), str(folder), broker_url]
     lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in sent)

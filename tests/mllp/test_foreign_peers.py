@@ -1,8 +1,6 @@
 """Senders that nobody here wrote: python-hl7's MLLPClient, and simple-hl7's client in node."""
 
-import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +9,12 @@ import pytest
 from hl7.client import MLLPClient
 
 from tests.mllp.door import Door, door, numbered
-from tests.services.kinds import need, on_path
+from tests.services.kinds import on_path
+from tests.services.npm import packages
 from worker.database import make_engine
 from worker.intake.mllp import END, START
 
 PEER = Path(__file__).parent / "peer"
-PACKAGES = ("package.json", "package-lock.json")
 MESSAGES = [numbered("A"), numbered("B"), numbered("C", f12="9.9"), numbered("B"), numbered("Ü")]
 ANSWERS = [("AA", "A"), ("AA", "B"), ("AR", "C"), ("AA", "B"), ("AA", "Ü")]
 
@@ -45,20 +43,7 @@ def test_the_client_of_python_hl7_sends_and_reads_our_answers(here: Door) -> Non
 @pytest.fixture(scope="session")
 def simple_hl7(pytestconfig: pytest.Config) -> Path:
     """The folder of simple-hl7, its locked packages fetched once and kept between runs."""
-    npm = need("npm")
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("mllp-peer")
-    locked = hashlib.sha256(b"".join((PEER / name).read_bytes() for name in PACKAGES)).hexdigest()
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != locked:
-        for name in PACKAGES:
-            shutil.copy(PEER / name, folder)
-        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"needs npm packages (a foreign MLLP client): npm ci: {done.stderr.strip()[-200:]}")
-        ready.write_text(locked)
-    return folder
+    return packages(pytestconfig, PEER, "a foreign MLLP client")
 
 
 def test_the_client_of_simple_hl7_in_node_sends_and_reads_our_answers(here: Door, simple_hl7: Path) -> None:

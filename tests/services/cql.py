@@ -1,8 +1,6 @@
 """CQL's reference compiler and engine, which run in node: libraries and questions in, answers out."""
 
-import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.services.kinds import need, on_path
+from tests.services.kinds import on_path
+from tests.services.npm import packages
 
 HERE = Path(__file__).parent.parent / "export"
-PACKAGES = ("package.json", "package-lock.json")
 
 
 @dataclass(frozen=True)
@@ -46,17 +44,4 @@ class Cql:
 @pytest.fixture(scope="session")
 def cql(pytestconfig: pytest.Config) -> Cql:
     """The engine, its locked packages fetched once and kept between runs."""
-    npm = need("npm")
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("cql-engine")
-    locked = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PACKAGES)).hexdigest()
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != locked:
-        for name in PACKAGES:
-            shutil.copy(HERE / name, folder)
-        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"needs npm packages (the rules as CQL): npm ci: {done.stderr.strip()[-200:]}")
-        ready.write_text(locked)
-    return Cql(folder)
+    return Cql(packages(pytestconfig, HERE, "the rules as CQL"))

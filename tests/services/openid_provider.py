@@ -1,10 +1,7 @@
 """A real OpenID provider that others wrote (oidc-provider, in node), and a browser that signs in there."""
 
-import hashlib
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +12,11 @@ from urllib.parse import urljoin
 import httpx2
 import pytest
 
-from tests.services.kinds import need, on_path
+from tests.services.kinds import on_path
+from tests.services.npm import packages
 from tests.services.process import answers, free_port, running
 
 HERE = Path(__file__).parent / "openid"
-PACKAGES = ("package.json", "package-lock.json")
 SECRET = "a made-up client secret of the tests"
 
 
@@ -63,20 +60,7 @@ class People:
 @pytest.fixture(scope="session")
 def openid_packages(pytestconfig: pytest.Config) -> Path:
     """The provider's locked packages, fetched once and kept between runs."""
-    npm = need("npm")
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("openid-provider")
-    locked = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PACKAGES)).hexdigest()
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != locked:
-        for name in PACKAGES:
-            shutil.copy(HERE / name, folder)
-        command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"needs npm packages (an OpenID provider): npm ci: {done.stderr.strip()[-200:]}")
-        ready.write_text(locked)
-    return folder
+    return packages(pytestconfig, HERE, "an OpenID provider")
 
 
 @pytest.fixture
