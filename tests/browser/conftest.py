@@ -56,6 +56,7 @@ def open_signed_in(chromium: Browser, address: str) -> Iterator[Open]:
         scheme: str = "light",
         script: bool = True,
         axe: bool = False,
+        user: str = "example",
     ) -> Page:
         wide, high = WIDTHS[width]
         context = chromium.new_context(
@@ -74,7 +75,7 @@ def open_signed_in(chromium: Browser, address: str) -> Iterator[Open]:
             "console", lambda line: complaints.append(line.text) if "Security Policy" in line.text else None
         )
         page.goto("/login")
-        page.fill("#username", "example")
+        page.fill("#username", user)
         page.fill("#password", clinic.PASSWORD)
         page.click("main button")
         page.goto(path)

@@ -11,13 +11,24 @@ from rules.findings import Severity
 from tests.browser.conftest import AXE, SCHEMES, WIDTHS, Open
 from tests.web import clinic
 from tests.web.clinic import Clinic
+from worker.accepting import Inbound, accept
 from worker.database import writing
 from worker.tables import SESSION
 
 pytestmark = pytest.mark.browser
 
 EVERY_LOOK = [(width, scheme) for width in WIDTHS for scheme in SCHEMES]
-PATHS = ["/inbox", "/inbox?tab=following", "/inbox/1", "/inbox/2", "/inbox/999", "/login"]
+PATHS = [
+    "/inbox",
+    "/inbox?tab=following",
+    "/inbox/1",
+    "/inbox/2",
+    "/inbox/999",
+    "/login",
+    "/cover",
+    "/preferences",
+]
+OPERATORS = ["/quarantine", "/storms", "/unaddressed", "/calls", "/overdue"]
 
 
 def violations(page: Page) -> list[Any]:
@@ -36,6 +47,40 @@ def test_axe_finds_nothing_on_any_page(open_signed_in: Open, width: str, scheme:
     for path in PATHS:
         page.goto(path)
         assert violations(page) == [], path
+
+
+@pytest.mark.parametrize(("width", "scheme"), EVERY_LOOK)
+def test_axe_finds_nothing_on_any_operators_page(
+    open_signed_in: Open, store: Engine, seeded: Clinic, width: str, scheme: str
+) -> None:
+    _fill_the_queues(store, seeded)
+    page = open_signed_in("/quarantine", width=width, scheme=scheme, axe=True, user="ops")
+    for path in OPERATORS:
+        page.goto(path)
+        assert violations(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    page.goto("/calls")
+    page.click("text=Show what to tell")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_call_is_written_down_with_the_keyboard_alone_and_without_a_script(
+    open_signed_in: Open, store: Engine, seeded: Clinic
+) -> None:
+    _fill_the_queues(store, seeded)
+    page = open_signed_in("/calls", script=False, user="ops")
+    _tab_to(page, "Show what to tell")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("68 g/L").first).to_be_visible()
+    page.get_by_label("What was told, with its unit").focus()
+    page.keyboard.type("hemoglobin 68 g/L")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    _tab_to(page, "Write the call down")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The call is written down.")).to_be_visible()
+    expect(page.get_by_text("Nobody has to be called.")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -220,3 +265,24 @@ def test_a_search_is_typed_and_sent_with_the_keyboard(open_signed_in: Open) -> N
     page.get_by_label("Search your alerts").fill("fjord")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 found")).to_be_visible()
+
+
+def _fill_the_queues(store: Engine, seeded: Clinic) -> None:
+    """An operator, and something in each of their queues."""
+    accept(store, [Inbound("urn:lab:north", "bad", "event", b"{", ("not-json", "line 1", "send JSON"))])
+    with writing(store) as connection:
+        clinic.add_operator(connection, seeded.now)
+        clinic.add_storm(connection, seeded.now)
+        clinic.strand(connection, seeded.alerts["others"])
+        clinic.put_on_call_list(connection, seeded.alerts["critical"], seeded.now)
+        clinic.make_late(connection, seeded.alerts["high"], seeded.now)
+
+
+def _tab_to(page: Page, words: str) -> None:
+    """Walk to a control as the keyboard does; each stop shows where it is."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        active = page.locator(":focus")
+        if active.count() and active.inner_text().strip() == words:
+            return
+    raise AssertionError(f"no way to {words}")
