@@ -75,6 +75,18 @@ def test_bulk_files_are_submitted_and_references_lead_across_them(submit, engine
     assert "stored 0" in submit(*bulk, "--source", "urn:ehr:north").stdout
 
 
+def test_a_resource_whose_codes_are_many_does_not_stop_the_rest(submit, engine, tmp_path):
+    role = {
+        "resourceType": "PractitionerRole",
+        "code": [{"coding": [{"system": "http://snomed.info/sct", "code": "59058001"}]}],
+    }
+    file = tmp_path / "mixed.ndjson"
+    file.write_bytes(ndjson(role, observation()))
+    answer = submit(file)
+    assert answer.exit_code == 0, answer.output
+    assert [value for _, value in judged(engine)] == ["9"]
+
+
 def test_a_line_that_cannot_be_read_is_told_and_kept(submit, engine, tmp_path):
     file = tmp_path / "Observation.ndjson"
     file.write_bytes(ndjson(observation(status="MARKED"), observation()))

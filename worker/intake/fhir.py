@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.intake.event import MERGE, RECORD, REPORT, Event, event_of
-from worker.intake.fhir_datatypes import Reference
+from worker.intake.fhir_datatypes import CodeableConcept, Reference
 from worker.intake.fhir_identity import address_of, made_up
 from worker.intake.fhir_issues import FhirInvalid
 from worker.intake.fhir_observation import Around, code_key, result_parts
@@ -115,12 +115,16 @@ def subject_of(resource: Resource) -> Reference | None:
 
 
 def address_in(part: Part, fallback: str) -> str:
-    """The id under which a part is answered for."""
+    """The id under which a part is answered for. The `code` of some resources is a list and names nothing."""
     code = getattr(part.resource, "code", None)
     if part.resource is None:
         given = part.json.get("id")
         return given if isinstance(given, str) else made_up(f"{fallback}{part.place}")
-    return address_of(part.resource, made_up(f"{fallback}{part.place}"), code_key(code) if code else "")
+    return address_of(
+        part.resource,
+        made_up(f"{fallback}{part.place}"),
+        code_key(code) if isinstance(code, CodeableConcept) else "",
+    )
 
 
 class Reader:
