@@ -93,6 +93,9 @@ def test_a_fifth_delimiter_is_accepted():
     [
         ("8859/1", "iso8859-1"),
         ("8859/15", "iso8859-15"),
+        ("8859", "iso8859-1"),
+        ("8859-1", "iso8859-1"),
+        ("ISO 8859/1", "iso8859-1"),
         ("UNICODE UTF-8", "utf-8"),
         ("UNICODE", "utf-8"),
         ("ASCII~8859/1", "iso8859-1"),
