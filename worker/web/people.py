@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,11 @@ from worker.records import Stored
 from worker.web import words
 
 SHOWN_OF_ID = 4
+LONGEST_NAME = 80
+_BIDI_CONTROLS = dict.fromkeys(
+    map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,18 @@ class PatientWords:
 
     title: str
     detail: str
+
+
+def shown_name(name: str) -> str:
+    """A name as a page may show it: cut with a marker, and unable to turn the words around it.
+
+    Characters that order text are left out; a name written from right to left is isolated.
+    """
+    kept = " ".join(name.translate(_BIDI_CONTROLS).split())
+    if len(kept) > LONGEST_NAME:
+        kept = kept[: LONGEST_NAME - 1].rstrip() + "…"
+    turns = any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in kept)
+    return f"\u2068{kept}\u2069" if turns else kept
 
 
 def patient_words(stored: Stored | None, now: datetime) -> PatientWords:
@@ -34,4 +52,6 @@ def patient_words(stored: Stored | None, now: datetime) -> PatientWords:
         end if stored.name else "",
         "deceased" if patient.deceased_at else "",
     ]
-    return PatientWords(stored.name or f"Patient {end}", " · ".join(part for part in parts if part))
+    return PatientWords(
+        shown_name(stored.name or "") or f"Patient {end}", " · ".join(part for part in parts if part)
+    )
