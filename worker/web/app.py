@@ -24,6 +24,7 @@ from worker.web import (
     fhir,
     fhir_answers,
     fhir_metadata,
+    governance,
     health,
     inbox,
     login,
@@ -61,7 +62,7 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(module.router)
     for module in (cover, preferences, break_glass, privacy):
         app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue):
+    for module in (quarantine, storms, unaddressed, call_list, overdue, governance):
         app.include_router(module.router)
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -31,6 +31,7 @@ PAGES: dict[str, tuple[Link, ...]] = {
         Link("/calls", "Call list"),
         Link("/overdue", "Overdue"),
     ),
+    "rule-owner": (Link("/governance", "Rules"),),
     "privacy-officer": (Link("/privacy", "Privacy"),),
 }
 """Which pages a role has, its own landing page first."""
