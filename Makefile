@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
+# Test processes side by side; half of their time they wait for servers of their own.
+JOBS ?= 3
 
 .PHONY: help
 help: ## list these commands
@@ -26,7 +28,7 @@ demo: setup ## a synthetic day through the real queue; then the inbox on http://
 
 .PHONY: test
 test: $(VENV)/.ready-for-tests ## the whole suite, with real servers (installs what it can; FERRULE_NO_APT=1 refuses)
-	@$(BIN)/python -m pytest -m "not faults" $(ARGS)
+	@$(BIN)/python -m pytest -m "not faults" -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: faults
 faults: $(VENV)/.ready-for-tests ## the long runs: kills, races, lost brokers

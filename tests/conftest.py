@@ -5,6 +5,7 @@ Otherwise its tests are skipped and named at the end of the run; with CI=true a 
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator
 
@@ -34,16 +35,21 @@ hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
 
+def _say(line: str) -> None:
+    """Of a process of pytest-xdist, whose own output is shown to nobody."""
+    print(line, file=sys.__stderr__, flush=True)
+
+
 def _strict() -> bool:
     return os.environ.get("CI", "").lower() in ("true", "1", "yes")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch what the chosen tests need, all at once and before the first of them."""
-    absent = kinds.missing(kinds.kinds_of(session.items))
-    if absent and not session.config.option.collectonly and kinds.may_install():
+    asked = kinds.kinds_of(session.items)
+    if kinds.missing(asked) and not session.config.option.collectonly and kinds.may_install():
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        kinds.install(absent, reporter.write_line if reporter else print)
+        kinds.install(asked, reporter.write_line if reporter else _say)
 
 
 @pytest.hookimpl(wrapper=True)

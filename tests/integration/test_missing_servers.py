@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.kinds import KINDS, install
+from tests.services.kinds import KINDS, fetch
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_RABBITMQ = """
@@ -49,7 +49,7 @@ def test_what_is_installed_is_said_first(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "apt-get").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     said: list[str] = []
-    install([KINDS["rabbitmq"], KINDS["chromium"]], said.append)
+    fetch([KINDS["rabbitmq"], KINDS["chromium"]], said.append)
     assert said[0].endswith("apt-get install -y -q --no-install-recommends rabbitmq-server chromium")
     assert log.read_text().splitlines()[0] == "update -q"
     assert log.read_text().splitlines()[1].endswith("rabbitmq-server chromium")

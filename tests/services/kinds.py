@@ -3,11 +3,13 @@
 Does not start anything: each server has a file of its own beside this one.
 """
 
+import fcntl
 import glob
 import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +126,16 @@ def may_install() -> bool:
     return os.geteuid() == 0 and not os.environ.get("FERRULE_NO_APT") and shutil.which("apt-get") is not None
 
 
-def install(kinds: Collection[Kind], say: Callable[[str], None]) -> None:
-    """Debian's packages of these kinds, said before it is done. A failure is left to `need` to name."""
+def install(names: Collection[str], say: Callable[[str], None]) -> None:
+    """Debian's packages of what is missing; of two test processes the second finds it done by the first."""
+    with (Path(tempfile.gettempdir()) / "ferrule-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if absent := missing(names):
+            fetch(absent, say)
+
+
+def fetch(kinds: Collection[Kind], say: Callable[[str], None]) -> None:
+    """Said before it is done. A failure is left to `need` to name."""
     packages = [kind.package for kind in kinds]
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     say(f"missing on this machine: {', '.join(packages)}; running: {' '.join(command)}")
