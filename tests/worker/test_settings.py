@@ -25,7 +25,7 @@ def test_nothing_set_gives_the_embedded_defaults() -> None:
     assert settings.broker is None
 
 
-def test_an_unknown_key_is_refused_by_name() -> None:
+def test_b102_an_unknown_key_is_refused_by_name() -> None:
     assert "FERRULE_DATABSE_URL" in refused(DATABSE_URL=SECRET)
 
 
@@ -45,7 +45,7 @@ def test_an_unknown_file_key_is_refused_by_name() -> None:
         ("LOCAL_ACCOUNTS", SECRET),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: str) -> None:
+def test_b102_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: str) -> None:
     assert f"FERRULE_{name}" in refused(**{name: value})
 
 
@@ -57,7 +57,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(name: str, value: str) -> 
         ({"HTTP_LISTEN": "127.0.0.1:80", "METRICS_LISTEN": "127.0.0.1:80"}, "FERRULE_METRICS_LISTEN"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], named: str) -> None:
+def test_b102_a_setting_that_another_needs_or_contradicts_is_named(given: dict[str, str], named: str) -> None:
     assert named in refused(**given)
 
 
