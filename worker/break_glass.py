@@ -1,4 +1,4 @@
-"""Break-glass: a clinician opens a patient who is not theirs, saying why, for an hour; and sensitive patients.
+"""Break-glass: a clinician opens a patient who is not theirs, saying why, for an hour. Sensitive patients.
 
 What an opened patient lets somebody see is `worker.web.scope`. Nobody is told here.
 """
@@ -44,7 +44,7 @@ def patient_of_alert(connection: Connection, alert: int) -> int:
 
 
 def patient_of_ident(connection: Connection, text: str) -> int:
-    """Whom an identifier, or SYSTEM|ID, means; of a merged one the patient it lives on in. Raises NoSuchPatient."""
+    """Whom an identifier, or SYSTEM|ID, means; if merged, whom it lives on in. Raises NoSuchPatient."""
     system, bar, ident = text.strip().rpartition("|")
     query = select(func.coalesce(PATIENT.c.survivor_id, PATIENT.c.id)).where(PATIENT.c.ident == ident)
     found = connection.execute(query.where(PATIENT.c.system == system) if bar else query).scalars().all()

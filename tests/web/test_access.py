@@ -32,7 +32,7 @@ HERE_ALONE = {"/metrics"}
 SIGNED_IN = {"/", "/logout", "/fhir/metadata"}
 """For every role: the way to one's own first page, the way out, and what the FHIR door can do."""
 DOORS = {
-    "clinician": ("/inbox", "/api/alerts", "/api/stream", "/break-glass"),
+    "clinician": ("/inbox", "/api/alerts", "/api/stream", "/break-glass", "/cover", "/preferences"),
     "operator": (
         "/quarantine",
         "/api/quarantine",
@@ -42,6 +42,7 @@ DOORS = {
         "/calls",
         "/overdue",
     ),
+    "rule-owner": ("/governance",),
     "privacy-officer": ("/privacy",),
     "intake": ("/fhir", "/events"),
 }
