@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from worker.intake.hl7_split import MAX_BYTES
 from worker.intake.unreadable import Reason, Unreadable
 
-_LINE = re.compile(b"[^\r\n]*(?:\r\n|\r(?!\\Z)|\n)")
+_LINE_END = re.compile(b"\r\n|\r(?!\\Z)|\n")
 _FRAME = b"\x0b\x1c"
 _BATCH = re.compile(b"(?:FHS|BHS|BTS|FTS)(?![A-Za-z0-9])")
 _HEADER = re.compile(b"MSH(?![A-Za-z0-9])")
@@ -50,13 +50,17 @@ def _whole(kept: list[bytes], size: int) -> bytes | Unreadable:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their ends, numbered from 1. A line longer than any message comes in parts."""
+    """Lines with their ends, numbered from 1. A line longer than any message comes in parts.
+
+    What has been looked at is not looked at again: an embedded document is one line of megabytes.
+    """
     rest, number = b"", 1
     for chunk in chunks:
+        looked_at = max(len(rest) - 1, 0)
         rest += chunk
         end = 0
-        for match in _LINE.finditer(rest):
-            yield number, match[0]
+        for match in _LINE_END.finditer(rest, looked_at):
+            yield number, rest[end : match.end()]
             number, end = number + 1, match.end()
         rest = rest[end:]
         if len(rest) > MAX_BYTES:

@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -198,3 +199,11 @@ def test_a_file_that_is_not_there_does_not_stop_the_next(tmp_path):
 def test_a_dash_is_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw(event()))))
     assert [item.id for item in read_events([Path("-")]) if isinstance(item, Event)] == ["E1"]
+
+
+def test_an_embedded_document_of_one_long_line_is_cut_in_linear_time():
+    document = b"OBX|1|ED|PDF^Report||^application^pdf^Base64^" + b"QUJD" * (1 << 15)
+    whole = HEADER.encode() + b"\r" + document
+    begun = time.process_time()
+    assert [piece for _, piece in hl7_pieces([whole + b"\r"])] == [whole]
+    assert time.process_time() - begun < 1
