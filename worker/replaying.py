@@ -46,9 +46,8 @@ def would_change(deps: Deps, since: datetime | None, to: datetime | None) -> Cou
         with reading(deps.engine) as connection:
             rows = connection.execute(select(*columns).where(MESSAGE.c.id.in_(ids)).order_by(MESSAGE.c.id))
             messages = [Claimed(*row) for row in rows]
-        reads = [
-            one for one in map(lambda message: read_stored(deps, message), messages) if one.whole is None
-        ]
+        stored = (read_stored(deps, message) for message in messages)
+        reads = [one for one in stored if one.whole is None]
         for judged in judged_unwritten(deps, reads):
             changes = (d for d in judged.decisions if d.step is not None)
             seen |= {(judged.stored.id, (d.rule, d.action.value, d.reason.value)) for d in changes}
