@@ -64,11 +64,6 @@ class Analyte:
     computed: str
     unmapped: Mapping[str, str]
 
-    @property
-    def derived(self) -> bool:
-        """Whether it may also be computed from other analytes (`rules.derived`)."""
-        return bool(self.computed)
-
 
 ARBITRARY = "arbitrary"
 PRESENCE = "presence"

@@ -88,11 +88,6 @@ class Concept:
     source: str
     example: tuple[str, str, str]
 
-    @property
-    def include_resolved(self) -> bool:
-        """Whether resolved and inactive entries count whatever their code (parts have their own say)."""
-        return self.resolved is Resolved.COUNTS
-
     def counts(self, record: Record) -> bool:
         """Whether the record means this, and its status lets it count."""
         if _means(self, record.system, record.code, record.name) and self._status_counts(record):

@@ -249,7 +249,7 @@ def _flat(anchors: list[Any]) -> Iterator[nodes.Anchor]:
     for anchor in anchors:
         if isinstance(anchor, tuple):
             yield from anchor
-        elif anchor is not None:
+        else:
             yield anchor
 
 

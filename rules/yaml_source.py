@@ -66,10 +66,8 @@ class Source:
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line of the path, or of its nearest part that has one."""
-        for length in range(len(path), -1, -1):
-            if (found := self.lines.get(tuple(path[:length]))) is not None:
-                return found
-        return 1
+        nearest_first = (tuple(path[:length]) for length in range(len(path), -1, -1))
+        return next(self.lines[place] for place in nearest_first if place in self.lines)  # () always is
 
     def error(self, path: Sequence[str | int], what: str) -> BadFile:
         """A BadFile that points at the path."""

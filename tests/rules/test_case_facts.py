@@ -49,3 +49,17 @@ def test_semicolons_part_facts_as_lines_do() -> None:
 def test_a_line_that_says_no_fact_is_refused_by_name(line: str) -> None:
     with pytest.raises(BadCase, match=line):
         case_facts(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("patient male 40 y", "no dated result; give one, or 'as of TIME'"),
+        ("now feritin 9 ug/L", "unknown analyte 'feritin' in a case; did you mean 'ferritin'?"),
+        ("now medication celiac", "'celiac' is a condition concept, not a medication"),
+        ("now condition celiak", "'celiak' is neither a concept nor a code .* did you mean 'celiac'?"),
+    ],
+)
+def test_a_name_that_is_not_known_is_refused_with_the_nearest(line: str, says: str) -> None:
+    with pytest.raises(BadCase, match=says):
+        case_facts(line)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,9 @@ from rules.case_facts import case_facts
 from rules.describe import rule_lines
 from rules.explain import tree_json, tree_lines
 from rules.load import load_ruleset, reached
+from rules.syntax import parse_leaf
+from rules.words import leaf_words
+from tests.rules.rule_files import write_rule
 
 LIBRARY = load_ruleset()
 
@@ -50,3 +55,25 @@ def test_a_record_is_named_with_its_start() -> None:
     judged = LIBRARY.explain("codeficiency-known-malabsorption", *case_facts(given))
     assert any("on record since 2025-01-01" in line for line in tree_lines(judged.tree))
     assert '"concept": "celiac"' in json.dumps(tree_json(judged.tree))
+
+
+def test_a_rule_without_a_rationale_is_shown_without_one(tmp_path: Path) -> None:
+    ruleset = load_ruleset(write_rule(tmp_path))
+    bare = replace(ruleset.rules["made-up-rule"], rationale="")
+    said = "Made up, so that the loader has something to read."
+    assert said in list(rule_lines(ruleset.rules["made-up-rule"], ruleset))
+    assert said not in list(rule_lines(bare, ruleset))
+
+
+@pytest.mark.parametrize(
+    ("leaf", "words"),
+    [
+        ("ferritin < 30 ug/L within 36 h", "in the last 36 hours"),
+        ("crp > 5 mg/L within 3 d of condition celiac", "the newest "),
+        ("crp > 5 mg/L within 14 d of (lowest ferritin within 30 d)", "lowest Ferritin"),
+        ("ferritin < 30 ug/L within 90 d on 2 results", "2 results of Ferritin below 30 ug/L, in the last"),
+        ("ferritin < 30 ug/L within 90 d on 2 results 7..90 d apart", "ug/L, 7 days to 90 days apart, in"),
+    ],
+)
+def test_a_condition_reads_as_a_sentence(leaf: str, words: str) -> None:
+    assert words in leaf_words(parse_leaf(leaf))

@@ -53,3 +53,10 @@ def test_a_rule_that_is_gone_or_new_is_named(tmp_path: Path) -> None:
     path = new / "made-up.yaml"
     path.write_text(path.read_text().replace("made-up-rule", "another-rule"))
     assert _said(old, new) == ["rule another-rule", "  new", "rule made-up-rule", "  gone"]
+
+
+def test_a_changed_head_is_said_with_what_it_was(tmp_path: Path) -> None:
+    old, new = write_rule(tmp_path / "a"), write_rule(tmp_path / "b")
+    path = new / "made-up.yaml"
+    path.write_text(path.read_text().replace("version: 1", "version: 2"))
+    assert _said(old, new) == ["rule made-up-rule", "  version: 1 → 2"]

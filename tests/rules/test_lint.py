@@ -82,3 +82,33 @@ def test_a_limit_is_shown_where_it_stands_and_a_definition_s_only_once(tmp_path:
     assert [(e.file, e.line, e.code) for e in errors] == [("definitions.yaml", 4, "limit-implausible")]
     (found,) = lint(write_rule(tmp_path / "own", "ferritin < 300000 ug/L"), None, TODAY)
     assert (found.file, found.line) == ("made-up.yaml", 13)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("{ferritin}", "{feritin}", "unknown-placeholder"),
+        ("expect: silent", "expect: fires", "one-sided-cases"),
+        ("    rationale: Made up, so that the loader has something to read.\n", "", "no-rationale"),
+    ],
+)
+def test_what_a_rule_lacks_is_found(tmp_path: Path, old: str, new: str, code: str) -> None:
+    path = write_rule(tmp_path) / "made-up.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert _codes(tmp_path) == {code}
+
+
+def test_a_finding_reads_as_a_compiler_s_line_and_as_data(tmp_path: Path) -> None:
+    (found,) = lint(write_rule(tmp_path, "feritin < 30 ug/L"), None, TODAY)
+    assert found.text().startswith("made-up.yaml:13: error: unknown analyte 'feritin'")
+    assert found.text().endswith("[unloadable]")
+    assert found.json() | {"message": ""} == {
+        "level": "error", "code": "unloadable", "file": "made-up.yaml", "line": 13, "rule": "", "message": ""
+    }  # fmt: skip
+
+
+def test_a_folder_without_rule_files_is_one_finding_of_the_whole_set(tmp_path: Path) -> None:
+    (found,) = lint(tmp_path, None, TODAY)
+    assert (found.line, found.code) == (0, "unloadable")
+    assert "no rule files" in found.text()

@@ -24,6 +24,11 @@ from tests.rules.rule_files import RULE, write_rule
         ("ferritin < 30 ug/L within 90 days", "cannot read"),
         ("crp >= 5 mg/L within 14 d of feritin", "'feritin'"),
         ("ordered feritin", "unknown analyte 'feritin'"),
+        ("crp > 5 mg/L within 3 d of condition celeriac", "unknown condition concept 'celeriac'"),
+        ("ferritin noted no_such_remark", "unknown note concept 'no_such_remark'"),
+        ("ferritin < 30 ug/L at most 3 d after crp", "write '0..N d after'"),
+        ("{at_least: {n: 3, of: [pregnant, b12 < 180 pg/mL]}}", "asks for 3 of 2"),
+        ("{}", "an empty condition"),
     ],
 )
 def test_b100_an_expression_that_means_nothing_is_refused_with_its_line(
@@ -46,6 +51,18 @@ def test_b100_an_expression_that_means_nothing_is_refused_with_its_line(
         ("        - ferritin < 30 ug/L\n", "        []\n", 12, "at least 1"),
         ("    sources: [seed]\n", "    sources: [sead]\n", 17, "unknown source 'sead'; did you mean 'seed'?"),
         ("    headline: A made-up headline\n", f"    headline: {'x' * 141}\n", 10, "140"),
+        (
+            "    sources:",
+            "    follow_up: [{expect: b12, within: 3 days}]\n    sources:",
+            17,
+            "such as '42 d'",
+        ),
+        (
+            "    headline: A made-up headline\n",
+            "    headline: [{say: A, when: pregnant}, {say: B, when: pregnant}]\n",
+            10,
+            "the last say, and only it, must be without a 'when'",
+        ),
     ],
 )
 def test_b100_a_shape_that_does_not_fit_is_refused_with_its_line(
@@ -247,3 +264,42 @@ def test_a_site_may_change_a_status_and_signs_for_it(tmp_path: Path) -> None:
     site.write_text(site.read_text().replace("ferritin-equivocal", "no-such-rule"))
     with pytest.raises(BadFile, match=r"site\.yaml:5: unknown rule 'no-such-rule'"):
         load_ruleset(site=site)
+
+
+def test_a_named_selection_takes_no_window_of_its_own(tmp_path: Path) -> None:
+    selections = "selections:\n  last_b12: {says: The last B12, select: b12 within 30 d}\n"
+    write_rule(tmp_path, "last_b12 < 180 pg/mL")
+    (tmp_path / "definitions.yaml").write_text(selections)
+    assert "made-up-rule" in load_ruleset(tmp_path).rules
+    write_rule(tmp_path, "last_b12 < 180 pg/mL within 9 d")
+    with pytest.raises(BadFile, match=r"made-up\.yaml:13: 'last_b12' has its window already"):
+        load_ruleset(tmp_path)
+
+
+def test_a_limit_of_a_table_is_a_number_and_a_unit(tmp_path: Path) -> None:
+    write_rule(tmp_path)
+    (tmp_path / "definitions.yaml").write_text(
+        "tables:\n  one: {analyte: b12, says: One, rows: [{limit: low, source: seed}]}\n"
+    )
+    with pytest.raises(BadFile, match=r"definitions\.yaml:2: limit 'low' is not 'NUMBER UNIT'"):
+        load_ruleset(tmp_path)
+
+
+def test_a_rule_of_too_many_conditions_is_refused(tmp_path: Path) -> None:
+    wide = f"{{any: [{', '.join(['ferritin < 30 ug/L'] * 40)}]}}"
+    with pytest.raises(BadFile, match=r"made-up\.yaml:11: more than 200 conditions; split the rule"):
+        load_ruleset(write_rule(tmp_path, "\n        - ".join([wide] * 6)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"topic: \xff\n", r"made-up\.yaml:1: not UTF-8"),
+        (b"topic: \x00\n", r"made-up\.yaml:1: not YAML: a character that may not stand in a file"),
+        (b"", r"made-up\.yaml:1: "),
+    ],
+)
+def test_a_file_that_holds_no_text_to_read_is_refused(tmp_path: Path, raw: bytes, says: str) -> None:
+    (tmp_path / "made-up.yaml").write_bytes(raw)
+    with pytest.raises(BadFile, match=says):
+        load_ruleset(tmp_path)

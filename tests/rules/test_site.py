@@ -20,6 +20,14 @@ changes:
     to: ferritin < 15 ug/L within 90 d
     because: as the laboratory board decided
 """
+ROW = """\
+changes:
+  - in: anemia
+    row: {from: 15 y, sex: male}
+    from: 130 g/L
+    to: 135 g/L
+    because: the laboratory's own lower limit
+"""
 CASE = """\
 cases:
   - rule: iron-deficiency-not-otherwise-covered
@@ -57,15 +65,7 @@ def test_a_site_case_that_does_not_hold_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_row_of_a_table_may_read_otherwise(tmp_path: Path) -> None:
-    change = """\
-changes:
-  - in: anemia
-    row: {from: 15 y, sex: male}
-    from: 130 g/L
-    to: 135 g/L
-    because: the laboratory's own lower limit
-"""
-    table = load_ruleset(site=_site(tmp_path, change)).vocabulary.tables["anemia"]
+    table = load_ruleset(site=_site(tmp_path, ROW)).vocabulary.tables["anemia"]
     assert [row.printed for row in table.rows if row.words == "men and boys, from 15 y"] == ["135 g/L"]
 
 
@@ -89,6 +89,10 @@ def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
         ("statuses:\n  hemoglobin-critcal: silent\n", r"site\.yaml:5: .*mean 'hemoglobin-critical'"),
         ("wording:\n  no-such-rule:\n    headline: x\n", r"site\.yaml:5: unknown rule"),
         ("limits: {}\n", r"site\.yaml:4: unknown key 'limits'"),
+        (CASE.replace("iron-deficiency-not", "no-such"), r"site\.yaml:5: unknown rule 'no-such-otherwise"),
+        (ROW.replace("male", "other"), r"site\.yaml:6: 0 rows of 'anemia' are for .*; name one"),
+        (ROW + "    says: Below the limit\n", r"site\.yaml:10: 'anemia' is no definition"),
+        (LOWER_FERRITIN.replace("iron_definite", "hemoglobin-critical"), r"there stand: critical; hemoglobin "),
     ],
 )
 def test_what_the_library_does_not_have_cannot_be_changed(tmp_path: Path, text: str, says: str) -> None:
@@ -116,3 +120,9 @@ def test_the_fingerprint_names_the_site_s_file_too(tmp_path: Path) -> None:
     plain = load_ruleset().fingerprint
     first = load_ruleset(site=_site(tmp_path, "")).fingerprint
     assert len({plain, first, load_ruleset(site=_site(tmp_path, LOWER_FERRITIN)).fingerprint}) == 3
+
+
+def test_a_status_that_is_the_rule_s_own_changes_nothing(tmp_path: Path) -> None:
+    ruleset = load_ruleset(site=_site(tmp_path, "statuses:\n  hemoglobin-critical: active\n"))
+    assert ruleset.rules["hemoglobin-critical"].status == "active"
+    assert ruleset.site_changes == ()

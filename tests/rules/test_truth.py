@@ -26,3 +26,7 @@ def test_every_cell_of_every_table(pair: tuple[Truth, Truth]) -> None:
 
 def test_of_nothing_all_is_true_and_any_is_false() -> None:
     assert (all_of([]), any_of([]), none_of([])) == (T, F, T)
+
+
+def test_no_answer_is_unknown() -> None:
+    assert [Truth.of(answer) for answer in (True, False, None)] == [T, F, U]
