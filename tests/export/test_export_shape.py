@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from dataclasses import replace
 from decimal import Decimal
@@ -106,6 +107,31 @@ def test_every_expression_of_a_plan_is_defined_in_its_library() -> None:
         named = {c["expression"]["expression"] for a in actions for c in a.get("condition", ())}
         assert named
         assert all(f'define "{name}":' in exported.libraries[library] for name in named)
+
+
+def _with_a_pattern_of_python_s_own() -> Ruleset:
+    words = LIBRARY.vocabulary
+    odd = replace(words.concepts["celiac"], name_pattern=re.compile(r"(?<!x)celiac"))
+    return replace(LIBRARY, vocabulary=replace(words, concepts={**words.concepts, "celiac": odd}))
+
+
+def test_a_concept_that_cql_cannot_say_is_left_out_with_all_that_name_it() -> None:
+    exported = export(_with_a_pattern_of_python_s_own())
+    assert exported.refused["codeficiency-known-malabsorption"].count("celiac")
+    assert "// celiac is left out: the pattern" in exported.libraries["FerruleFacts"]
+
+
+def test_one_rule_that_cannot_be_said_is_exported_as_its_reason() -> None:
+    lost = export(_with_a_span_that_cql_cannot_count())
+    assert lost.only(COVERING).refused == {COVERING: lost.refused[COVERING]}
+    assert lost.only(COVERING).libraries == {}
+
+
+def test_a_definition_may_not_be_called_as_a_condition_reads() -> None:
+    words = LIBRARY.vocabulary
+    clash = {**words.definitions, "pregnant": parse_leaf("pregnant")}
+    with pytest.raises(NotExportable, match="definition and condition of one name: pregnant"):
+        export(replace(LIBRARY, vocabulary=replace(words, definitions=clash)))
 
 
 # ── the verb ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,12 +1,22 @@
 """Concepts: which records mean what, and whether a resolved one still counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.concepts import CONCEPTS, NOTE, matches, note_matches, order_matches_analyte, route_class
+from rules.concepts import (
+    CONCEPTS,
+    LIBRARY,
+    NOTE,
+    concepts_of,
+    matches,
+    note_matches,
+    order_matches_analyte,
+    route_class,
+)
 from rules.facts import Record, RecordKind
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -332,3 +342,15 @@ def test_an_order_asks_for_an_analyte_by_code_panel_or_name(analyte, system, cod
 def test_no_text_makes_it_fail(code, name, concept):
     for system in (ICD, PCS, SCT, ATC, "", "other"):
         assert means(concept, system, code, name) in {True, False}
+
+
+def test_an_order_for_a_test_is_an_order_and_no_other_record():
+    ordered = record("order", LOINC, "2276-4", "")
+    assert order_matches_analyte(ordered, "ferritin")
+    assert not order_matches_analyte(replace(ordered, kind=RecordKind.PROCEDURE), "ferritin")
+
+
+def test_a_concept_known_by_names_alone_is_exemplified_by_its_own():
+    entry = {**LIBRARY["celiac"], "codes": {}, "names": "celiac"}
+    entry.pop("example", None)
+    assert concepts_of({"celiac": entry})["celiac"].example == ("", "", entry["display"])

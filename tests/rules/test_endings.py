@@ -85,3 +85,12 @@ def test_a_preliminary_version_after_the_final_one_ends_nothing() -> None:
     history = _with("2026-03-01  b12 450 pg/mL preliminary as B1")
     assert RULE in {f.rule for f in RULESET.judge(history, NOW).findings}
     assert {r.status for r in history.results} >= {Status.PRELIMINARY}
+
+
+def test_a_record_that_was_taken_back_is_a_correction() -> None:
+    rule, facts = "codeficiency-known-malabsorption", "2026-03-01 ferritin 9 ug/L; 2026-03-01 b12 120 pg/mL; "
+    first = _history(f"{facts}2025-01-01 condition celiac", THEN)
+    assert rule in {f.rule for f in RULESET.judge(first, THEN).findings}
+    taken_back = replace(first.records[0], status="entered-in-error", known_at=NOW, arrival=99)
+    history = replace(first, records=(*first.records, taken_back))
+    assert RULESET.why_ended(rule, history, THEN, NOW) is Ended.CORRECTED

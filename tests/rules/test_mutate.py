@@ -9,9 +9,10 @@ import pytest
 
 from rules import nodes
 from rules.load import load_ruleset
-from rules.mutants import OWN_CHANGES
+from rules.mutants import OWN_CHANGES, changes
 from rules.mutate import Jury, Verdict, mutants
 from rules.ruleset import Ruleset
+from rules.syntax import parse_leaf
 from tests.rules.rule_files import write_rule
 
 BELOW = "2026-03-01  ferritin 29 ug/L"
@@ -122,3 +123,25 @@ def test_a_case_that_fails_as_it_is_notices_nothing_and_is_named(tmp_path: Path)
 
 def test_every_case_of_the_library_is_asked() -> None:
     assert Jury(load_ruleset()).not_asked == []
+
+
+def test_a_definition_s_case_that_fails_as_it_is_is_named_too(tmp_path: Path) -> None:
+    write_rule(tmp_path, "low")
+    (tmp_path / "definitions.yaml").write_text(
+        "definitions:\n  low:\n    says: Low\n    when: ferritin < 30 ug/L\n"
+        "    cases:\n      - {given: now ferritin 90 ug/L, expect: 'true'}\n"
+    )
+    assert [name.split(": ")[:2] for name in Jury(load_ruleset(tmp_path)).not_asked] == [
+        ["definitions.yaml:6", "low"]
+    ]
+
+
+def test_a_change_that_would_mean_nothing_is_not_made() -> None:
+    """No result at all is never asked for, and of a condition only its newest date is known."""
+    once = parse_leaf("ferritin < 30 ug/L within 90 d on 1 results")
+    assert "on 1 → 2 results" in {c.what for c in changes(once)}
+    assert "on 1 → 0 results" not in {c.what for c in changes(once)}
+    of_condition = parse_leaf("crp > 5 mg/L within 3 d of condition celiac")
+    of_course = parse_leaf("crp > 5 mg/L within 3 d of medication oral_iron")
+    assert "start → last" in {c.what for c in changes(of_course)}
+    assert "start → last" not in {c.what for c in changes(of_condition)}

@@ -92,7 +92,10 @@ def test_words_and_rules_of_the_site_s_own(tmp_path: Path) -> None:
         (CASE.replace("iron-deficiency-not", "no-such"), r"site\.yaml:5: unknown rule 'no-such-otherwise"),
         (ROW.replace("male", "other"), r"site\.yaml:6: 0 rows of 'anemia' are for .*; name one"),
         (ROW + "    says: Below the limit\n", r"site\.yaml:10: 'anemia' is no definition"),
-        (LOWER_FERRITIN.replace("iron_definite", "hemoglobin-critical"), r"there stand: critical; hemoglobin "),
+        (
+            LOWER_FERRITIN.replace("iron_definite", "hemoglobin-critical"),
+            r"there stand: critical; hemoglobin ",
+        ),
     ],
 )
 def test_what_the_library_does_not_have_cannot_be_changed(tmp_path: Path, text: str, says: str) -> None:
