@@ -232,7 +232,7 @@ class Evaluator:
             case nodes.BeyondTable():
                 limits = limit_for(self.vocabulary.tables[test.table], self.view, result.effective_at)
                 return compared(result, test.op, limits)
-            case nodes.Noted():
+            case nodes.Noted():  # pragma: no branch
                 return Truth.of(note_matches(self.view.concepts[test.concept], result.notes))
 
     # ── parts of the above ───────────────────────────────────────────────────────────────────────────

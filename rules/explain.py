@@ -29,7 +29,7 @@ def evidence_text(evidence: Evidence) -> str:
             return f"{analyte} {sign}{value} {unit}".rstrip() + f", {at.date().isoformat()}"
         case RecordEvidence(name=name, start=start):
             return f"{name} on record" + (f" since {start.date().isoformat()}" if start else "")
-        case AbsentEvidence(absent=absent, since=since):
+        case AbsentEvidence(absent=absent, since=since):  # pragma: no branch
             return f"no {absent} on record" + (f" since {since.date().isoformat()}" if since else "")
 
 
@@ -48,7 +48,7 @@ def evidence_json(evidence: Evidence) -> dict[str, Any]:
         case RecordEvidence():
             start = time_text(evidence.start)
             return {"kind": evidence.kind, "concept": evidence.concept, "name": evidence.name, "start": start}
-        case AbsentEvidence():
+        case AbsentEvidence():  # pragma: no branch
             return {"absent": evidence.absent, "since": time_text(evidence.since)}
 
 

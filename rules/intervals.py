@@ -37,7 +37,7 @@ class Interval:
                 return cls(-_INFINITY, value, low_open=True)
             case Comparator.GT:
                 return cls(value, _INFINITY, low_open=True, high_open=True)
-            case Comparator.GE:
+            case Comparator.GE:  # pragma: no branch
                 return cls(value, _INFINITY, high_open=True)
 
     def minus(self, other: Interval) -> Interval:
@@ -58,7 +58,7 @@ class Interval:
                 return self._below(limit, or_at=True)
             case Op.GE:
                 return _not(self._below(limit, or_at=False))
-            case Op.GT:
+            case Op.GT:  # pragma: no branch
                 return _not(self._below(limit, or_at=True))
 
     def _below(self, limit: Decimal, *, or_at: bool) -> Truth:

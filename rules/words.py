@@ -135,7 +135,7 @@ def test_words(test: nodes.Test) -> str:
             return str(test.coded)
         case nodes.BeyondTable():
             return f"{_OPS[test.op]} the limit of the table '{test.table.replace('_', ' ')}'"
-        case nodes.Noted():
+        case nodes.Noted():  # pragma: no branch
             return f"with a remark: {concept_words(test.concept)}"
 
 
