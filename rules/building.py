@@ -252,9 +252,8 @@ def selections_of(leaf: nodes.Leaf) -> Iterator[nodes.Selection]:
         case _:
             tops = []
     for top in tops:
-        if isinstance(top, nodes.Selection):
-            yield top
-            yield from _anchored(top.window)
+        yield top
+        yield from _anchored(top.window)
     if isinstance(leaf, nodes.OnRecord):
         yield from _anchored(leaf.window)
 
