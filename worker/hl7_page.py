@@ -225,6 +225,9 @@ table 0357; for versions before 2.5 ERR-1 says the same. A batch (FHS, BHS) is a
 """
 
 _IDENTITY = """\
+An OBX of a message that is no report (ADT, RDE, RAS, OMP) is kept as a result that is not used; beside an A40, or before any OBR
+of a report, it waits in quarantine. No OBX is passed over.
+
 A result's id is OBR-3, OBX-3.1 and OBX-4 together: a correction under the same id takes the place of the earlier value. A
 patient is the identifier of PID-3 and its authority; without an authority the one that the sources file gives the source.
 """

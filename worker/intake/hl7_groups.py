@@ -50,7 +50,12 @@ class Group:
     merged: Segment | None = None
     orders: list[Order] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    orphans: list[Segment] = field(default_factory=list)
+    orphans: list[Observation] = field(default_factory=list)
+
+    @property
+    def observations(self) -> list[Observation]:
+        """Every OBX under the PID, of an order or of none."""
+        return [*self.orphans, *(seen for order in self.orders for seen in order.observations)]
 
 
 def grouped(message: Message) -> list[Group]:
@@ -116,12 +121,8 @@ class _Walk:
         self._orc, self._notes = None, order.notes
 
     def _observation(self, obx: Segment) -> None:
-        orders = self._group.orders
-        if not orders:
-            self._group.orphans.append(obx)
-            return
-        observation = Observation(obx)
-        orders[-1].observations.append(observation)
+        observation, orders = Observation(obx), self._group.orders
+        (orders[-1].observations if orders else self._group.orphans).append(observation)
         self._notes = observation.notes
 
     def _note(self, nte: Segment) -> None:

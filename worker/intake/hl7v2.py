@@ -109,7 +109,7 @@ def decode_hl7(raw: bytes) -> tuple[list[Event], list[Unreadable]]:
     noticed = () if header.control_id else (Mark.CONTROL_ID_MISSING,)
     groups = grouped(message)
     if header.trigger == "A40":
-        parts = [_merge_part(group) for group in groups]
+        parts = [part for group in groups for part in (_merge_part(group), *_beside_a_merge(group))]
     else:
         parts = [part for group in groups for part in _parts(group, header, identity)]
         _tell_apart([part.data for part in parts if isinstance(part.data, dict)])
@@ -187,6 +187,15 @@ def _merge_part(group: Group) -> _Part:
     return _Part(MERGE, place, {"survivor": survivor, "retired": retired})
 
 
+def _beside_a_merge(group: Group) -> list[_Part]:
+    """A merge has no place for observations: each is told, none is passed over."""
+    remedy = "expected no OBX in a merge, got one; send it in a report"
+    return [
+        _Part(MERGE, seen.obx.place(), Unreadable(Reason.STRUCTURE, seen.obx.place(), remedy))
+        for seen in group.observations
+    ]
+
+
 def _parts(group: Group, header: Header, identity: str) -> list[_Part]:
     """The events under one PID: one for each order; records go with the first, or alone."""
     if group.pid is None:
@@ -205,16 +214,32 @@ def _parts(group: Group, header: Header, identity: str) -> list[_Part]:
         "encounter": encounter_part(group.pv1),
         "registration": header.kind == "ADT",
     }
-    orders = [order for order in group.orders if order.observations] if header.kind == "ORU" else []
+    if header.kind != "ORU":
+        unreported = _unreported(group, header, identity, offset)
+        return [_Part(RECORD, place, about | unreported | _records(group, offset))]
+    orders = [order for order in group.orders if order.observations]
     data = [about | _order_data(order, header, identity, offset) for order in orders]
     kind = REPORT if data else RECORD
     data = data or [about]
     data[0] |= _records(group, offset)
-    orphans = group.orphans if header.kind == "ORU" else []
     refused = [
-        Unreadable(Reason.STRUCTURE, obx.place(), "expected OBR before OBX, got none") for obx in orphans
+        Unreadable(Reason.STRUCTURE, one.obx.place(), "expected OBR before OBX, got none")
+        for one in group.orphans
     ]
     return [*(_Part(kind, place, one) for one in data), *(_Part(kind, place, one) for one in refused)]
+
+
+def _unreported(group: Group, header: Header, identity: str, offset: str) -> dict[str, Any]:
+    """The observations of a message that is no report (a weight in an ADT message, or in an order): kept as
+    results that are not used. Who registers or prescribes copies values; the laboratory's own report counts.
+    """
+    context = OrderContext(
+        place=identity, effective="", changed_at=None, sent_at=header.sent_at, offset=offset, notes=()
+    )
+    results = [
+        part for seen in group.observations for part in result_parts(seen.obx, tuple(seen.notes), context)
+    ]
+    return {"results": [one | {"marks": [*one["marks"], Mark.NOT_REPORTED]} for one in results]}
 
 
 def _order_data(order: Order, header: Header, identity: str, offset: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Mark(StrEnum):
     CONTROL_SAMPLE = "control-sample"  # of no patient: a control, calibrator or proficiency specimen
     TEST_PATIENT = "test-patient"  # of nobody: a number or name the site keeps for tests
     VALUE_NOT_TEXT = "value-not-text"  # encapsulated data, a reference pointer
+    NOT_REPORTED = "not-reported"  # an OBX of a message that is no report (ADT, pharmacy): kept, not used
     HEMOGLOBIN_IMPLAUSIBLE = "hemoglobin-implausible"  # critical for operations: a true 18 g/L exists
 
 

@@ -153,7 +153,9 @@ def _in_our_writing(item: ResultItem, meaning: _Meaning, dialect: Dialect) -> Re
 
 
 def _meaning(item: ResultItem, dialect: Dialect) -> _Meaning:
-    """What its code means, unless its name says that it is something else."""
+    """What its code means, unless its name says that it is something else, or no laboratory reported it."""
+    if Mark.NOT_REPORTED in item.marks:
+        return _Meaning(None, None, "sent in a message that is no laboratory report")
     local = dialect.meaning(system_uri(item.system), (item.code or "").strip(), item.name or "")
     meaning = _of_local(local) if local else _of_loinc(item)
     if meaning.analyte is None or item.name is None or (local and plain_label(item.name) in local.labels):
