@@ -167,17 +167,17 @@ def test_a_file_is_cut_the_same_in_chunks_of_any_size(end, size):
 @pytest.mark.parametrize(
     ("content", "format", "reason"),
     [
-        (b'{"resourceType": "Bundle"}', Format.AUTO, Reason.FORMAT_LATER),
-        (b'[{"resourceType": "Observation"}]', Format.AUTO, Reason.FORMAT_LATER),
+        (b'{"resourceType": "Bundle"}', Format.AUTO, Reason.STRUCTURE),
+        (b'[{"resourceType": "Observation"}]', Format.AUTO, Reason.STRUCTURE),
         (b"patient,code,value\n1,2,3\n", Format.AUTO, Reason.FORMAT_UNKNOWN),
         (b"MSH|^~\\&|", Format.CSV, Reason.FORMAT_UNKNOWN),
-        (b"{}", Format.FHIR, Reason.FORMAT_LATER),
+        (b"{}", Format.FHIR, Reason.STRUCTURE),
         (b"hello", Format.AUTO, Reason.FORMAT_UNKNOWN),
         (b"\x00\x01\x02", Format.AUTO, Reason.FORMAT_UNKNOWN),
         (report().decode().encode("utf-16"), Format.AUTO, Reason.CHARSET),
     ],
 )
-def test_another_format_is_answered_in_one_line(tmp_path, content, format, reason):
+def test_what_cannot_be_read_is_answered_in_one_line(tmp_path, content, format, reason):
     ids, refused = read(tmp_path, content, format)
     assert (ids, [r.reason for r in refused]) == ([], [reason])
     assert "\n" not in str(refused[0])

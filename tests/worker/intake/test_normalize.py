@@ -176,13 +176,10 @@ def test_without_any_time_of_the_event_its_newest_fact_says_when():
 
 
 def test_the_patient_is_read():
-    who = facts().patient
-    assert (who.system, who.id, who.birth_date, who.sex) == (
-        "urn:mrn:north",
-        "123",
-        date(1980, 2, 3),
-        Sex.FEMALE,
-    )
+    said = facts()
+    (who,) = said.demographics
+    assert (said.patient.system, said.patient.id) == ("urn:mrn:north", "123")
+    assert (who.birth_date, who.sex) == (date(1980, 2, 3), Sex.FEMALE)
 
 
 def test_an_identifier_without_authority_has_none_and_is_noticed():
