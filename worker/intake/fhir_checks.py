@@ -54,8 +54,8 @@ def refuse_other_versions(name: str, value: Json) -> None:
     """Raise `FhirInvalid` for a resource that says it is, or can only be, STU3 or R5."""
     if other := version_of_profiles(value):
         raise FhirInvalid(_other_version(f"{name}.meta.profile", f"a profile of FHIR {other}"))
-    for element in value:
-        if other := version_of_element(name, element):
+    for element, content in value.items():
+        if other := version_of_element(name, element, content):
             raise FhirInvalid(_other_version(fhir_path(name, (element,)), f"an element of FHIR {other}"))
 
 

@@ -1,6 +1,7 @@
 """The bytes of a FHIR message as its parts: a Bundle's entries or one resource, each sound or with its fault.
 
-Strict about each resource, and one bad entry never hides the others. What they say of whom is `fhir`; what a
+Strict about each resource, and one bad entry never hides the others; only one of another version of FHIR
+speaks for its whole Bundle. What they say of whom is `fhir`; what a
 door does about a fault is its own affair.
 """
 
@@ -70,6 +71,7 @@ def _bundle(value: dict[str, Any]) -> Package:
     if bundle.type == "history" or is_status(status):
         return _notification(bundle, status)
     entries = tuple(_entry(f"Bundle.entry[{at}]", one, kind=bundle.type) for at, one in enumerate(given))
+    _refuse_other_version(entries)
     if bundle.type == "message":
         _refuse_no_message(entries)
     return Package(bundle.type, entries, sent_at=bundle.timestamp)
@@ -139,6 +141,13 @@ def _part(place: str, given: BundleEntry) -> Part | None:
         if modifiers := modifiers_in(name, value):
             raise FhirInvalid(*modifiers)
     return Part(place, name, value, resource, given.full_url)
+
+
+def _refuse_other_version(entries: tuple[Entry, ...]) -> None:
+    """A Bundle is written in one version of FHIR: what one entry shows holds for those that show nothing."""
+    for entry in entries:
+        if entry.fault and any(issue.reason is Reason.UNSUPPORTED_VERSION for issue in entry.fault.issues):
+            raise entry.fault
 
 
 def _refuse_no_message(entries: tuple[Entry, ...]) -> None:

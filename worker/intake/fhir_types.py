@@ -1,4 +1,7 @@
-"""The names of FHIR R4's resource types, and the signs by which STU3 and R5 are told from it."""
+"""The names of FHIR R4's resource types, and the signs by which STU3 and R5 are told from it.
+
+A resource without any such sign means the same in R4, and is read as R4.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ _OTHER_TYPES = {
 }  # fmt: skip
 
 # Elements that R4 does not have and another version does.
-_TELLTALES: dict[str, dict[str, str]] = {
+TELLTALES: dict[str, dict[str, str]] = {
     "Observation": {
         "context": "STU3", "related": "STU3", "comments": "DSTU2", "comment": "STU3",
         "triggeredBy": "R5", "bodyStructure": "R5", "instantiatesCanonical": "R5",
@@ -75,6 +78,26 @@ _TELLTALES: dict[str, dict[str, str]] = {
         "isSubPotent": "R5", "recorded": "R5", "reason": "R5", "encounter": "R5", "basedOn": "R5",
     },
     "Condition": {"context": "STU3", "assertedDate": "STU3", "participant": "R5"},
+    "AllergyIntolerance": {"assertedDate": "STU3", "participant": "R5"},
+    "Immunization": {
+        "date": "STU3", "notGiven": "STU3", "explanation": "STU3", "vaccinationProtocol": "STU3",
+        "administeredProduct": "R5",
+    },
+    "MedicationDispense": {
+        "notDone": "STU3", "notDoneReasonCodeableConcept": "STU3", "notDoneReasonReference": "STU3",
+        "medication": "R5",
+    },
+    "CarePlan": {"context": "STU3", "definition": "STU3"},
+    "Communication": {"context": "STU3", "definition": "STU3", "notDone": "STU3", "notDoneReason": "STU3"},
+    "FamilyMemberHistory": {"definition": "STU3", "notDone": "STU3", "notDoneReason": "STU3"},
+    "Composition": {"class": "STU3"},
+    "Consent": {"actor": "STU3", "consentingParty": "STU3", "except": "STU3"},
+    "ImagingStudy": {"uid": "STU3", "accession": "STU3", "availability": "STU3", "context": "STU3"},
+    "Binary": {"content": "STU3"},
+    "HealthcareService": {"programName": "STU3", "eligibilityNote": "STU3"},
+    "Provenance": {"period": "STU3"},
+    "CapabilityStatement": {"acceptUnknown": "STU3", "profile": "STU3"},
+    "ImplementationGuide": {"dependency": "STU3", "package": "STU3", "page": "STU3"},
     "Procedure": {
         "context": "STU3", "notDone": "STU3", "notDoneReason": "STU3", "definition": "STU3",
         "occurrenceDateTime": "R5", "occurrencePeriod": "R5", "recorded": "R5", "reason": "R5", "focus": "R5",
@@ -85,11 +108,31 @@ _TELLTALES: dict[str, dict[str, str]] = {
         "focus": "R5",
     },
     "Specimen": {"combined": "R5", "feature": "R5", "role": "R5"},
-    "Encounter": {"actualPeriod": "R5", "admission": "R5", "plannedStartDate": "R5"},
+    "Encounter": {"incomingReferral": "STU3", "actualPeriod": "R5", "admission": "R5", "plannedStartDate": "R5"},
     "PractitionerRole": {"contact": "R5", "characteristic": "R5", "availability": "R5"},
     "MessageHeader": {"timestamp": "STU3", "receiver": "STU3", "event": "STU3"},
     "Bundle": {"issues": "R5"},
 }  # fmt: skip
+
+_DOSES = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
+
+# Elements that R4 has too and STU3 holds differently: as what kind of value, or with which elements inside.
+_STU3_KINDS: dict[tuple[str, str], type] = {
+    ("Condition", "clinicalStatus"): str,
+    ("Condition", "verificationStatus"): str,
+    ("AllergyIntolerance", "clinicalStatus"): str,
+    ("AllergyIntolerance", "verificationStatus"): str,
+    ("Observation", "interpretation"): dict,
+    ("Communication", "topic"): list,
+}
+_STU3_INSIDE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("MedicationRequest", "dosageInstruction"): _DOSES,
+    ("MedicationDispense", "dosageInstruction"): _DOSES,
+    ("MedicationStatement", "dosage"): _DOSES,
+    ("MedicationRequest", "requester"): ("agent", "onBehalfOf"),
+    ("DiagnosticReport", "performer"): ("actor", "role"),
+    ("Procedure", "performer"): ("role",),
+}
 
 _PROFILES = {
     "/STU3/": "STU3", "/3.0/": "STU3", "/3.0.": "STU3", "/DSTU2/": "DSTU2", "/1.0/": "DSTU2",
@@ -102,9 +145,15 @@ def version_of_type(name: str) -> str | None:
     return _OTHER_TYPES.get(name)
 
 
-def version_of_element(type_name: str, element: str) -> str | None:
-    """The version of FHIR in which a type has an element that it has not in R4."""
-    return _TELLTALES.get(type_name, {}).get(element)
+def version_of_element(type_name: str, element: str, value: object = None) -> str | None:
+    """The version of FHIR in which a type has an element that R4 has not, or has with another content."""
+    if other := TELLTALES.get(type_name, {}).get(element):
+        return other
+    if isinstance(value, _STU3_KINDS.get((type_name, element), ())):
+        return "STU3"
+    within = _STU3_INSIDE.get((type_name, element), ())
+    held = value if isinstance(value, list) else [value]
+    return "STU3" if any(name in one for one in held if isinstance(one, dict) for name in within) else None
 
 
 def version_of_profiles(resource: Mapping[str, Any]) -> str | None:

@@ -26,7 +26,9 @@ _NOTES = {
 _SYSTEM_NOTE = (
     "POST /fhir takes a transaction (all or nothing), a batch (entry by entry, at most 500), a message, a "
     "collection and R4 Backport subscription notifications; at most 2,000 entries and 16 MiB. References are "
-    "followed inside the message and to what the same sender sent before; nothing is fetched for them."
+    "followed inside the message and to what the same sender sent before; nothing is fetched for them. A "
+    "resource that shows by a type, an element or a profile that it is DSTU2, STU3 or R5 is refused by that "
+    "name, and its whole Bundle with it; one that shows nothing means the same in R4 and is read as R4."
 )
 
 

@@ -1,6 +1,7 @@
 """FHIR R4 as events: what is read of each resource, what is refused and where."""
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from tests.worker.intake.fhir_examples import (
     ERIKA,
@@ -17,6 +18,7 @@ from worker.intake.decode import decode_parts
 from worker.intake.event import MERGE, RECORD, REPORT
 from worker.intake.fhir_issues import FhirInvalid
 from worker.intake.fhir_package import read_package
+from worker.intake.fhir_types import TELLTALES
 from worker.intake.json_text import loads
 from worker.intake.unreadable import Reason, Unreadable
 
@@ -212,6 +214,20 @@ def test_an_extension_and_one_beside_a_primitive_change_nothing():
         (observation(triggeredBy=[]), "Observation.triggeredBy", "R5"),
         ({"resourceType": "MedicationStatement", "adherence": {}}, "MedicationStatement.adherence", "R5"),
         ({"resourceType": "MedicationStatement", "taken": "y"}, "MedicationStatement.taken", "STU3"),
+        ({"resourceType": "Condition", "clinicalStatus": "active"}, "Condition.clinicalStatus", "STU3"),
+        ({"resourceType": "Procedure", "notDone": False}, "Procedure.notDone", "STU3"),
+        ({"resourceType": "Immunization", "notGiven": True}, "Immunization.notGiven", "STU3"),
+        (observation(interpretation={"text": "low"}), "Observation.interpretation", "STU3"),
+        (
+            {"resourceType": "MedicationRequest", "dosageInstruction": [{"doseQuantity": {}}]},
+            "MedicationRequest.dosageInstruction",
+            "STU3",
+        ),
+        (
+            {"resourceType": "MedicationRequest", "requester": {"agent": {}}},
+            "MedicationRequest.requester",
+            "STU3",
+        ),
         ({"resourceType": "ProcedureRequest"}, "", "STU3"),
         ({"resourceType": "SubscriptionStatus"}, "", "R5"),
         (
@@ -228,6 +244,22 @@ def test_other_versions_of_fhir_are_refused_by_name(resource, place, version):
         refused = whole
     assert (refused.reason, refused.place) == (Reason.UNSUPPORTED_VERSION, place)
     assert version in refused.remedy
+
+
+@pytest.mark.parametrize("kind", ["collection", "batch", "transaction"])
+def test_an_entry_of_another_version_of_fhir_refuses_its_whole_bundle_by_name(kind):
+    stu3 = {"resourceType": "Condition", "clinicalStatus": "active", "verificationStatus": "confirmed"}
+    with pytest.raises(Unreadable) as refused:
+        decode_parts("fhir", raw(bundle(patient(), observation(), stu3, type=kind)))
+    assert refused.value.reason is Reason.UNSUPPORTED_VERSION
+    assert refused.value.place == "Bundle.entry[2].resource.clinicalStatus"
+    assert "STU3" in refused.value.remedy
+
+
+def test_no_sign_of_another_version_is_an_element_of_r4():
+    for name, signs in TELLTALES.items():
+        elements = set(get_fhir_model_class(name).elements_sequence())
+        assert not elements & set(signs), name
 
 
 def test_a_profile_of_a_guide_says_nothing_of_the_version():
