@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from worker.intake.event import MERGE, RECORD, REPORT, Event, event_of
+from worker.intake.fhir_checks import checked
 from worker.intake.fhir_datatypes import CodeableConcept, Reference
 from worker.intake.fhir_identity import address_of, made_up
-from worker.intake.fhir_issues import FhirInvalid
+from worker.intake.fhir_issues import FhirInvalid, Issue
 from worker.intake.fhir_observation import Around, code_key, result_parts
 from worker.intake.fhir_package import Entry, Package, read_package
 from worker.intake.fhir_people import encounter_part, orderer_part, patient_part, subject_part
@@ -60,6 +62,9 @@ def events_of(
 ) -> tuple[list[Event], list[Unreadable]]:
     """The events of a package without its faulty entries, and everything that was left out."""
     refused = [fault.unreadable() for fault in faults.values()]
+    scope = Scope(package.parts, known)
+    parts = (one.part for at, one in enumerate(package.entries) if one.part is not None and at not in faults)
+    refused += [fault.unreadable() for part in parts for fault in _passed_over(part, scope)]
     events: list[Event] = []
     for made in Reader(package, source, fallback, known, frozenset(faults)).events():
         try:
@@ -106,6 +111,25 @@ def _refuse(entry: Entry, scope: Scope) -> None:
         patient_part(resource, entry.part.root)
     elif (subject := subject_of(resource)) is not None:
         subject_part(scope, subject, entry.part)
+
+
+def _passed_over(part: Part, scope: Scope) -> Iterator[FhirInvalid]:
+    """The contained Observations that give no result: unsound ones, of nobody, or named by no report."""
+    named = part.resource.result if isinstance(part.resource, DiagnosticReport) else ()
+    names = {reference.reference for reference in named}
+    inside = part.json.get("contained")
+    for at, value in enumerate(inside if isinstance(inside, list) else ()):
+        if not isinstance(value, dict) or value.get("resourceType") != Observation.__name__:
+            continue
+        try:
+            subject = subject_of(checked(value))
+            if subject is not None:
+                subject_part(scope, subject, part)
+            if f"#{value.get('id')}" not in names:
+                remedy = "read where a DiagnosticReport.result names it alone; send it by itself"
+                raise FhirInvalid(Issue("not-supported", "", remedy))
+        except FhirInvalid as fault:
+            yield fault.within(f"{part.root}.contained[{at}]")
 
 
 def subject_of(resource: Resource) -> Reference | None:
@@ -200,7 +224,9 @@ class Reader:
             found = self._scope.find(Observation, reference, part)
             if found is not None:
                 name = f"{address_in(part, self._fallback)}#{number}" if inside else ""
-                self._take_observation(_named(found, inside), part, report, own=name)
+                # What is contained and of nobody is told by `_passed_over`.
+                with suppress(FhirInvalid) if inside else nullcontext():
+                    self._take_observation(_named(found, inside), part, report, own=name)
 
     def _story(self, patient: dict[str, Any], part: Part, **about: Any) -> _Story:
         """The story a part belongs to: records go to the patient's first, results to their order's."""

@@ -108,7 +108,9 @@ TELLTALES: dict[str, dict[str, str]] = {
         "focus": "R5",
     },
     "Specimen": {"combined": "R5", "feature": "R5", "role": "R5"},
-    "Encounter": {"incomingReferral": "STU3", "actualPeriod": "R5", "admission": "R5", "plannedStartDate": "R5"},
+    "Encounter": {
+        "incomingReferral": "STU3", "actualPeriod": "R5", "admission": "R5", "plannedStartDate": "R5",
+    },
     "PractitionerRole": {"contact": "R5", "characteristic": "R5", "availability": "R5"},
     "MessageHeader": {"timestamp": "STU3", "receiver": "STU3", "event": "STU3"},
     "Bundle": {"issues": "R5"},

@@ -518,3 +518,27 @@ def test_nothing_of_a_patient_is_in_a_refusal():
     assert with_text
     assert "1E400" not in "".join(with_text)
     assert not any("MARKED" in text.replace("MARKEDx", "") for text in with_text)
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "place"),
+    [
+        ({"unknown": 1}, "#a", "DiagnosticReport.contained[0].unknown"),
+        ({"subject": None}, "#a", "DiagnosticReport.contained[0].subject"),
+        ({"subject": {"reference": "Patient/x"}}, "#a", "DiagnosticReport.contained[0].subject.reference"),
+        ({}, "#b", "DiagnosticReport.contained[0]"),
+    ],
+    ids=["unsound", "of nobody", "of somebody unknown", "named by no report"],
+)
+def test_a_contained_observation_that_gives_no_result_is_told(change, named, place):
+    report = {
+        "resourceType": "DiagnosticReport",
+        "status": "final",
+        "code": {"text": "panel"},
+        "subject": {"identifier": {"system": MRN, "value": "123"}},
+        "contained": [observation(id="a", **change)],
+        "result": [{"reference": named}],
+    }
+    decoded = decode_parts("fhir", raw(report))
+    assert [len(event.report.results) for event in decoded.events] == [0]
+    assert [refused.place for refused in decoded.refused] == [place]
