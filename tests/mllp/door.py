@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Row, select
 from tests.worker.intake.examples import HEADER, report
 from worker.database import reading
 from worker.intake.mllp import END, START, framed
+from worker.metrics import OTHER, name_sources
 from worker.mllp.address import Address
 from worker.mllp.commits import Commits
 from worker.mllp.connection import Limits
@@ -120,7 +121,8 @@ def door(
     peers: Peers | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Door]:
-    """A listener on any free port; stopped at the end."""
+    """A listener on any free port; stopped at the end. It counts every sender as `other`."""
+    name_sources(lambda source: OTHER)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

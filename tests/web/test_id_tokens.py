@@ -19,7 +19,11 @@ ISSUER, CLIENT, NONCE = "https://id.example.org", "ferrule", "the nonce of this 
 KEY = RSAKey.generate_key(2048, {"kid": "k1"})
 OTHER = RSAKey.generate_key(2048, {"kid": "k1"})
 EXPECTED = Expected(ISSUER, CLIENT, NONCE)
-NOW = datetime.now(UTC)
+
+
+def this_moment() -> datetime:
+    """Asked anew by each test: tokens are good for minutes, and a run of all tests takes longer."""
+    return datetime.now(UTC)
 
 
 def claims(**changed: Any) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def keys(_kid: str | None) -> KeySet:
 
 
 def test_a_token_of_this_sign_in_is_read() -> None:
-    assert read(signed(claims()), keys, EXPECTED, NOW)["sub"] == "u-1"
+    assert read(signed(claims()), keys, EXPECTED, this_moment())["sub"] == "u-1"
 
 
 @pytest.mark.parametrize(
@@ -64,12 +68,12 @@ def test_a_token_of_this_sign_in_is_read() -> None:
 )
 def test_s02_a_token_whose_claims_are_not_ours_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(NotTheirs):
-        read(signed(claims(**changed)), keys, EXPECTED, NOW)
+        read(signed(claims(**changed)), keys, EXPECTED, this_moment())
 
 
 def test_s02_a_token_by_another_key_is_refused() -> None:
     with pytest.raises(NotTheirs):
-        read(signed(claims(), OTHER), keys, EXPECTED, NOW)
+        read(signed(claims(), OTHER), keys, EXPECTED, this_moment())
 
 
 def test_s02_a_token_without_a_signature_is_refused() -> None:
@@ -78,14 +82,14 @@ def test_s02_a_token_without_a_signature_is_refused() -> None:
             f"{part(json.dumps({'alg': alg, 'kid': 'k1'}).encode())}.{part(json.dumps(claims()).encode())}."
         )
         with pytest.raises(NotTheirs):
-            read(text, keys, EXPECTED, NOW)
+            read(text, keys, EXPECTED, this_moment())
 
 
 def test_s02_a_token_signed_with_our_public_key_as_a_secret_is_refused() -> None:
     for pem in (KEY.as_pem(private=False), KEY.as_pem(private=False).strip()):
         forged = _hs256(pem)
         with pytest.raises(NotTheirs):
-            read(forged, keys, EXPECTED, NOW)
+            read(forged, keys, EXPECTED, this_moment())
 
 
 def part(raw: bytes) -> str:
@@ -111,26 +115,26 @@ def _hs256(secret: bytes) -> str:
 )
 def test_s02_a_token_that_brings_its_key_or_is_of_another_type_is_refused(header: dict[str, Any]) -> None:
     with pytest.raises(NotTheirs):
-        read(signed(claims(), **header), keys, EXPECTED, NOW)
+        read(signed(claims(), **header), keys, EXPECTED, this_moment())
 
 
 def test_s02_an_unknown_key_is_refused() -> None:
     with pytest.raises(NotTheirs):
-        read(signed(claims(), RSAKey.generate_key(2048), kid="k2"), keys, EXPECTED, NOW)
+        read(signed(claims(), RSAKey.generate_key(2048), kid="k2"), keys, EXPECTED, this_moment())
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.b.c", "a.b", "x" * 20_000, "é.é.é", "eyJhbGciOiJSUzI1NiJ9..x"])
 def test_s02_what_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(NotTheirs):
-        read(text, keys, EXPECTED, NOW)
+        read(text, keys, EXPECTED, this_moment())
 
 
 def test_a_token_by_an_elliptic_key_is_read_and_one_by_a_shared_secret_is_not() -> None:
     curve = ECKey.generate_key("P-256", {"kid": "k1"})
-    assert read(signed(claims(), curve, alg="ES256"), lambda _: KeySet([curve]), EXPECTED, NOW)
+    assert read(signed(claims(), curve, alg="ES256"), lambda _: KeySet([curve]), EXPECTED, this_moment())
     shared = OctKey.generate_key(256, {"kid": "k1"})
     with pytest.raises(NotTheirs):
-        read(signed(claims(), shared, alg="HS256"), lambda _: KeySet([shared]), EXPECTED, NOW)
+        read(signed(claims(), shared, alg="HS256"), lambda _: KeySet([shared]), EXPECTED, this_moment())
 
 
 @pytest.mark.parametrize(("acr", "taken"), [("mfa", True), ("pwd", False), (None, False)])
@@ -139,7 +143,7 @@ def test_s08_where_a_second_factor_is_asked_for_a_sign_in_without_it_is_refused(
 ) -> None:
     expected = Expected(ISSUER, CLIENT, NONCE, ("mfa", "hwk"))
     if taken:
-        assert read(signed(claims(acr=acr)), keys, expected, NOW)
+        assert read(signed(claims(acr=acr)), keys, expected, this_moment())
         return
     with pytest.raises(NotTheirs):
-        read(signed(claims(acr=acr)), keys, expected, NOW)
+        read(signed(claims(acr=acr)), keys, expected, this_moment())
