@@ -321,17 +321,12 @@ def test_b38_where_a_site_says_so_anybody_may_send(sqlite_url):
 
 
 @pytest.mark.parametrize("days", [2, -2])
-def test_b39_a_clock_that_is_off_is_measured_for_the_feed_and_the_message_taken(
-    sqlite_url, days, monkeypatch
-):
-    metrics.name_sources(lambda source: "north" if "NORTH" in source else "other")
-    try:
-        with door(make_engine(sqlite_url), policy=Policy(lambda: NORTH)) as here:
-            sent = (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%S+0000")
-            assert said(here.connect().asked(numbered("A", f7=sent))[0])[0] == "AA"
-            skew = metrics.CLOCK_SKEW.labels("north")._value.get()
-    finally:
-        metrics.name_sources(lambda source: "other")
+def test_b39_a_clock_that_is_off_is_measured_for_the_feed_and_the_message_taken(sqlite_url, days):
+    with door(make_engine(sqlite_url), policy=Policy(lambda: NORTH)) as here:
+        metrics.name_sources(lambda source: "north" if "NORTH" in source else "other")
+        sent = (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%S+0000")
+        assert said(here.connect().asked(numbered("A", f7=sent))[0])[0] == "AA"
+        skew = metrics.CLOCK_SKEW.labels("north")._value.get()
     assert abs(skew - days * 86_400) < 120
 
 
