@@ -47,6 +47,10 @@ def _nobody_died(_connection: Connection, _patient: int) -> bool:
     return False
 
 
+def _nobody_asks(_error: Exception) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """By what this site tells people: the channels that are switched on, and the pool that gets what is
@@ -83,20 +87,30 @@ class _Ring:
 
 
 def run_due(
-    engine: Engine, reach: Reach, *, now: Clock = database_now, limit: int = BATCH
+    engine: Engine,
+    reach: Reach,
+    *,
+    now: Clock = database_now,
+    limit: int = BATCH,
+    failed: Callable[[Exception], None] = _nobody_asks,
 ) -> Counter[tuple[str, str]]:
-    """Do what is due, at most `limit` timers; how many by (kind, outcome). Any number may run at once."""
+    """Do what is due, at most `limit` timers; how many by (kind, outcome). Any number may run at once.
+
+    `failed` is told why a timer could not be handled.
+    """
     with writing(engine) as connection:
         # What is done on the floor above has a claimer of its own there.
         ours = TIMER.c.kind.not_in([Timer.EXPLAIN, Timer.UNEXPLAIN])
         claimed = claim(connection, TIMER, limit=limit, lease=LEASE, where=ours, now=now(connection))
     done: Counter[tuple[str, str]] = Counter()
     for one in claimed:
-        done[_do(engine, reach, one, now)] += 1
+        done[_do(engine, reach, one, now, failed)] += 1
     return done
 
 
-def _do(engine: Engine, reach: Reach, claimed: Claimed, now: Clock) -> tuple[str, str]:
+def _do(
+    engine: Engine, reach: Reach, claimed: Claimed, now: Clock, failed: Callable[[Exception], None]
+) -> tuple[str, str]:
     kind = "unknown"
     try:
         with writing(engine) as connection:
@@ -111,7 +125,8 @@ def _do(engine: Engine, reach: Reach, claimed: Claimed, now: Clock) -> tuple[str
             outcome = _HAPPENS[Timer(kind)](_Ring(connection, reach, timer, alert, at))
             connection.execute(TIMER.update().where(TIMER.c.id == timer.id).values(reason=outcome))
             return kind, outcome
-    except Exception:
+    except Exception as error:
+        failed(error)
         # One timer that cannot be handled must not hold up the others; it comes again when its lease ends,
         # and `ferrule_timers_late_seconds` shows it.
         return kind, FAILED

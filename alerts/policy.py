@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alerts.zones import zone_named
 from rules.findings import Severity
 from rules.shaping import shaped
 from rules.yaml_source import read_yaml
@@ -128,10 +129,7 @@ class Calendar(_Shape):
     @classmethod
     def _known(cls, zone: str | None) -> str | None:
         if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except Exception:
-                raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
+            zone_named(zone)
         return zone
 
     @property

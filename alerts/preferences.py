@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from alerts.zones import zone_named
 from rules.findings import Severity
 
 URGENT = (Severity.CRITICAL, Severity.HIGH)
@@ -41,10 +42,7 @@ class Preferences(_Shape):
     @field_validator("zone")
     @classmethod
     def _known(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except Exception:
-            raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
+        zone_named(zone)
         return zone
 
     def among(self, channels: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from alerts.zones import zone_named
+
 PREFIX = "FERRULE_"
 CONFIG_KEY = "FERRULE_CONFIG"
 """Names a file of `FERRULE_X=value` lines; the environment wins over it."""
@@ -54,10 +56,7 @@ def _host_and_port(text: object) -> object:
 
 
 def _zone(text: object) -> object:
-    try:
-        return ZoneInfo(text) if isinstance(text, str) else text
-    except Exception:
-        raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
+    return zone_named(text) if isinstance(text, str) else text
 
 
 def _networks(text: object) -> object:

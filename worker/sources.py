@@ -16,6 +16,7 @@ from types import MappingProxyType
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from alerts.zones import zone_named
 from rules.shaping import shaped
 from rules.yaml_source import BadFile, Path_, Source, read_yaml
 from worker.intake.dialect import PLAIN, DecimalMark, Dialect
@@ -165,8 +166,8 @@ def _sender(source: Source, at: int, shape: SourceShape, folder: Path) -> Sender
 
 def _zone(source: Source, place: Path_, name: str | None) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name) if name else None
-    except Exception:
+        return zone_named(name) if name else None
+    except ValueError:
         raise source.error(
             (*place, "zone"), f"'{name}' is no time zone; write one such as Europe/Oslo"
         ) from None

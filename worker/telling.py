@@ -15,8 +15,11 @@ from alerts.people import pool
 from worker import metrics
 from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
+from worker.logs import logger
 from worker.settings import Settings
 from worker.tables import PATIENT
+
+log = logger("worker.telling")
 
 BATCH = 50
 
@@ -34,10 +37,14 @@ def push_due(deps: Deps, name: str) -> int:
 
 def timers_due(deps: Deps) -> int:
     """Do what is due to alerts that wait for an answer or for a result; how many timers there were."""
-    done = run_due(deps.engine, reach_of(deps.settings), now=deps.clock)
+    done = run_due(deps.engine, reach_of(deps.settings), now=deps.clock, failed=_say_why)
     for (kind, outcome), times in done.items():
         metrics.TIMERS.labels(kind, outcome).inc(times)
     return done.total()
+
+
+def _say_why(error: Exception) -> None:
+    log.error("timer not handled; it comes again", error=error)
 
 
 def reach_of(settings: Settings) -> Reach:

@@ -411,7 +411,9 @@ def test_a_timer_that_cannot_be_handled_does_not_hold_up_the_others(
     with writing(engine) as connection:
         connection.execute(TIMER.update().where(TIMER.c.alert_id == broken).values(kind="unheard-of"))
     clock.now = day(10)
-    done = run_due(engine, REACH, now=clock)
+    why: list[Exception] = []
+    done = run_due(engine, REACH, now=clock, failed=why.append)
     assert done["unheard-of", "failed"] == 4
+    assert [type(error) for error in why] == [ValueError] * 4
     assert len(rows(engine, ALERT_EVENT, ALERT_EVENT.c.alert_id == sound)) == 5
     assert {t.state for t in rows(engine, TIMER, TIMER.c.alert_id == broken)} == {"pending"}

@@ -1,5 +1,6 @@
 """What is kept of what was said, and what has the last word, in any order of arrival."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -27,8 +28,8 @@ def ferritin(value: str, issued_hours_ago: float | None = None, status: str = "f
     return {**result("R1", "ferritin", value, status), "effective_at": taken, "issued_at": issued}
 
 
-def said(id: str, hours_ago: float, results: list[dict[str, Any]] = [], **data: Any) -> dict[str, Any]:  # noqa: B006
-    whole = event(id, results) | {"time": (NOW - timedelta(hours=hours_ago)).isoformat()}
+def said(id: str, hours_ago: float, results: Sequence[dict[str, Any]] = (), **data: Any) -> dict[str, Any]:
+    whole = event(id, list(results)) | {"time": (NOW - timedelta(hours=hours_ago)).isoformat()}
     return whole | {"data": whole["data"] | data}
 
 

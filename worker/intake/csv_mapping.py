@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from alerts.zones import zone_named
 from worker.intake.event import EncounterItem, PatientItem, PersonItem, ResultItem
 from worker.intake.unreadable import Reason, Unreadable
 
@@ -45,10 +46,7 @@ NUMBERS = frozenset({"result.value", *RANGE[:2]})
 
 
 def _zone(text: object) -> object:
-    try:
-        return ZoneInfo(text) if isinstance(text, str) else text
-    except Exception:
-        raise ValueError("expected the name of a time zone, such as Europe/Oslo") from None
+    return zone_named(text) if isinstance(text, str) else text
 
 
 class CsvMapping(BaseModel):
