@@ -37,8 +37,7 @@ def test_a_pregnancy_code_that_a_later_code_ended_counts_no_more():
     assert not view(coded, ended).gravidity().pregnant
 
 
-def test_a_statement_that_has_run_out_leaves_the_word_to_an_older_one():
-    """Said without weeks 300 d ago it no longer holds; nothing else was said."""
+def test_a_statement_without_weeks_holds_for_280_days():
     said = PregnancyStatement(True, None, MORNING - timedelta(days=281), MORNING, 1)
     history = History(Patient("urn:mrn", "1", None, Sex.FEMALE), (), (), (said,))
     assert not View(history, MORNING).gravidity().pregnant

@@ -94,7 +94,7 @@ def test_a_saturation_of_two_numbers_of_which_one_is_a_word_is_not_computed() ->
     assert evaluator.view.results("tsat") == ()
 
 
-def test_an_order_that_has_not_begun_is_none() -> None:
+def test_a_record_that_has_not_begun_is_not_on_record() -> None:
     history, as_of = case_facts("now ferritin 9 ug/L; -1d medication b12_supplement oral")
     later = replace(history.records[0], start=as_of + timedelta(days=1))
     leaf = parse_leaf("medication b12_supplement within 9 d")
