@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import Any
 
 from tests.mllp.door import LIMITS, Sender, said
 from tests.services.process import answers, free_port, wait_until
@@ -71,8 +72,8 @@ class Mortal:
 
 
 @contextmanager
-def mortal(url: str, points: str = "", **given: object) -> Iterator[Mortal]:
-    made = Mortal(url, points, **given)  # type: ignore[arg-type]
+def mortal(url: str, points: str = "", **given: Any) -> Iterator[Mortal]:
+    made = Mortal(url, points, **given)
     try:
         yield made.alive()
     finally:
@@ -85,16 +86,12 @@ def deliver(listener: Mortal, content: bytes, seconds: float = 60) -> tuple[str,
     sent = 0
     while time.monotonic() < end:
         listener.alive()
-        try:
+        with contextlib.suppress(OSError):
             sender = listener.connect()
-            sender.send(content)
-            sent += 1
-            return sender.answer(10), sent
-        except OSError:
-            continue
-        finally:
-            with contextlib.suppress(UnboundLocalError):
-                sender.socket.close()
+            with sender.socket:
+                sender.send(content)
+                sent += 1
+                return sender.answer(10), sent
     raise TimeoutError("no answer")
 
 

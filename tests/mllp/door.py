@@ -89,6 +89,7 @@ class Door:
     loop: asyncio.AbstractEventLoop
     rung: list[int] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
+    stopped: bool = False
 
     def connect(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Sender:
         plain = socket.create_connection(("127.0.0.1", self.listener.port), 10, (address, 0))
@@ -109,6 +110,10 @@ class Door:
         return [(row.reason, row.place) for row in found]
 
     def stop(self) -> None:
+        """Gracefully; once is enough."""
+        if self.stopped:
+            return
+        self.stopped = True
         asyncio.run_coroutine_threadsafe(self.listener.stop(), self.loop).result(60)
 
 
