@@ -1,10 +1,14 @@
-"""The audit chain on both databases: whatever is touched is found, at every position."""
+"""The audit chain on both databases (S22): whatever is touched is found, at every position.
+
+And whoever touches it must first take off the database's own guard (S23).
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Table, func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from alerts import audit
 from alerts.audit import Entry, Head
@@ -14,6 +18,7 @@ from alerts.tables import ALERT_EVENT, AUDIT, AUDIT_SEAL, DELIVERY, NOTICE
 from rules.findings import Ended
 from rules.truth import Truth
 from tests.alerts.made_up import ADA, Ward, day, judged
+from tests.services.schema import take_off_guards
 
 READER = Actor(ADA.system, ADA.id, "192.0.2.1")
 RECORDS = 12
@@ -51,6 +56,7 @@ def sealed(engine: Engine) -> Head:
 def found_after(engine: Engine, tamper: Callable[[Connection], Any], head: Head | None = None) -> bool:
     """Whether the verifier notices what `tamper` did; it is undone again."""
     with engine.connect() as connection, connection.begin() as transaction:
+        take_off_guards(connection)
         tamper(connection)
         broken = audit.verify(connection, kept_head=head)
         transaction.rollback()
@@ -75,7 +81,7 @@ def test_an_untouched_chain_has_no_break(engine: Engine, sealed: Head) -> None:
         ("data", {"n": -1}),
     ],
 )
-def test_a_changed_record_is_found_at_every_position(
+def test_s22_a_changed_record_is_found_at_every_position(
     engine: Engine, sealed: Head, column: str, value: Any
 ) -> None:
     for position in range(1, RECORDS + 1):
@@ -88,7 +94,7 @@ def test_a_changed_record_is_found_at_every_position(
 @pytest.mark.parametrize(
     ("column", "value"), [("previous", "f" * 64), ("hash", "f" * 64), ("audit_id", 4711)]
 )
-def test_a_changed_link_is_found_at_every_position(
+def test_s22_a_changed_link_is_found_at_every_position(
     engine: Engine, sealed: Head, column: str, value: Any
 ) -> None:
     for position in range(1, RECORDS + 1):
@@ -98,13 +104,13 @@ def test_a_changed_link_is_found_at_every_position(
         )
 
 
-def test_a_removed_record_is_found_at_every_position(engine: Engine, sealed: Head) -> None:
+def test_s22_a_removed_record_is_found_at_every_position(engine: Engine, sealed: Head) -> None:
     for position in range(1, RECORDS + 1):
         this = AUDIT.c.id == at(engine, position)
         assert found_after(engine, lambda c, this=this: c.execute(AUDIT.delete().where(this)))
 
 
-def test_a_record_removed_with_its_link_is_found_at_every_position(engine: Engine, sealed: Head) -> None:
+def test_s22_a_record_removed_with_its_link_is_found_at_every_position(engine: Engine, sealed: Head) -> None:
     for position in range(1, RECORDS + 1):
 
         def tamper(connection: Connection, position: int = position) -> None:
@@ -114,7 +120,7 @@ def test_a_record_removed_with_its_link_is_found_at_every_position(engine: Engin
         assert found_after(engine, tamper, sealed)
 
 
-def test_two_records_that_change_places_are_found_at_every_position(engine: Engine, sealed: Head) -> None:
+def test_s22_two_records_that_change_places_are_found_at_every_position(engine: Engine, sealed: Head) -> None:
     for position in range(1, RECORDS):
 
         def tamper(connection: Connection, position: int = position) -> None:
@@ -126,7 +132,7 @@ def test_two_records_that_change_places_are_found_at_every_position(engine: Engi
         assert found_after(engine, tamper)
 
 
-def test_an_inserted_record_is_found_with_and_without_a_link_at_every_position(
+def test_s22_an_inserted_record_is_found_with_and_without_a_link_at_every_position(
     engine: Engine, sealed: Head
 ) -> None:
     assert found_after(engine, lambda connection: note(connection, 1, first=99))
@@ -147,7 +153,7 @@ def test_an_inserted_record_is_found_with_and_without_a_link_at_every_position(
         assert found_after(engine, tamper)
 
 
-def test_a_cut_tail_is_found_against_a_head_that_was_kept(engine: Engine, sealed: Head) -> None:
+def test_s22_a_cut_tail_is_found_against_a_head_that_was_kept(engine: Engine, sealed: Head) -> None:
     for position in range(1, RECORDS + 1):
 
         def tamper(connection: Connection, position: int = position) -> None:
@@ -158,7 +164,7 @@ def test_a_cut_tail_is_found_against_a_head_that_was_kept(engine: Engine, sealed
         assert not found_after(engine, tamper)
 
 
-def test_a_chain_written_anew_is_found_against_a_head_that_was_kept(engine: Engine, sealed: Head) -> None:
+def test_s22_a_chain_written_anew_is_found_against_a_head_that_was_kept(engine: Engine, sealed: Head) -> None:
     def tamper(connection: Connection) -> None:
         connection.execute(AUDIT.update().where(AUDIT.c.id == at(engine, 1)).values(outcome="denied"))
         connection.execute(AUDIT_SEAL.delete())
@@ -170,6 +176,7 @@ def test_a_chain_written_anew_is_found_against_a_head_that_was_kept(engine: Engi
 
 def test_only_what_is_older_is_looked_at_when_asked(engine: Engine, sealed: Head) -> None:
     with engine.connect() as connection, connection.begin():
+        take_off_guards(connection)
         connection.execute(AUDIT.update().where(AUDIT.c.id == at(engine, RECORDS)).values(outcome="denied"))
         assert audit.verify(connection, until=day(0.001)) == []
         assert [b.kind for b in audit.verify(connection)] == ["changed"]
@@ -188,6 +195,7 @@ def test_a_record_that_was_committed_late_is_sealed_late(engine: Engine) -> None
     with writing(engine) as connection:
         note(connection, 1)
         early = connection.execute(select(AUDIT)).one()
+        take_off_guards(connection)
         connection.execute(AUDIT.delete())
         note(connection, 1, first=1)
         audit.seal(connection)
@@ -240,7 +248,7 @@ def test_a_second_sealer_does_nothing_while_one_is_at_work(engine: Engine) -> No
     ],
     ids=["changed", "emptied", "removed", "inserted"],
 )
-def test_a_step_of_an_alert_is_sealed_with_its_record(
+def test_s22_a_step_of_an_alert_is_sealed_with_its_record(
     engine: Engine, tamper: Callable[[Connection], Any]
 ) -> None:
     ward = Ward(engine, {"lab|F1": ADA})
@@ -269,3 +277,23 @@ def at(engine: Engine, position: int) -> int:
     with engine.connect() as connection:
         link = select(AUDIT_SEAL.c.audit_id).where(AUDIT_SEAL.c.seq == position)
         return int(connection.execute(link).scalar_one())
+
+
+@pytest.mark.parametrize("table", [AUDIT, AUDIT_SEAL, ALERT_EVENT], ids=lambda table: table.name)
+@pytest.mark.parametrize("what", ["update {} set {} = {}", "delete from {}", "truncate {} cascade"])
+def test_s23_not_even_the_owner_changes_or_removes_a_row_by_mistake(
+    engine: Engine, table: Table, what: str
+) -> None:
+    Ward(engine, {"lab|F1": ADA}).judge(judged())
+    with writing(engine) as connection:
+        audit.seal(connection)
+        before = connection.execute(select(table)).all()
+    if what.startswith("truncate") and engine.dialect.name == "sqlite":
+        what = "delete from {} where true"
+    column = "seq" if table is AUDIT_SEAL else "id"
+
+    with pytest.raises(IntegrityError, match="are only added"), writing(engine) as connection:
+        connection.execute(text(what.format(table.name, column, column)))
+
+    with writing(engine) as connection:
+        assert connection.execute(select(table)).all() == before != []

@@ -10,6 +10,9 @@ from sqlmodel import UTCDateTime
 revision = "0001"
 down_revision = None
 
+ONLY_ADDED_TO = ("audit", "audit_seal", "alert_event")
+"""Tables whose rows nobody changes or removes, not even their owner by mistake."""
+
 
 def upgrade() -> None:
     """Bring the schema up."""
@@ -860,10 +863,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at is null"),
             postgresql_where=sa.text("closed_at is null"),
         )
+    _keep_what_is_only_added_to()
 
 
 def downgrade() -> None:
     """Take it back."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("drop function ferrule_only_added_to() cascade")
     with op.batch_alter_table("fhir_gap", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_fhir_gap_due",
@@ -1038,3 +1044,32 @@ def downgrade() -> None:
     op.drop_table("alert")
     op.drop_table("code_gap")
     op.drop_table("account")
+
+
+def _keep_what_is_only_added_to() -> None:
+    """Triggers that refuse to change or remove a row. Who may drop a trigger still can: the chain shows it.
+
+    A later migration that rebuilds such a table on SQLite (`batch_alter_table`) must make them anew.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        _keep_on_postgresql()
+        return
+    for table in ONLY_ADDED_TO:
+        for what in ("update", "delete"):
+            op.execute(
+                f"create trigger {table}_no_{what} before {what} on {table}"
+                f" begin select raise(abort, 'rows of {table} are only added'); end"
+            )
+
+
+def _keep_on_postgresql() -> None:
+    op.execute(
+        "create function ferrule_only_added_to() returns trigger language plpgsql as $$"
+        " begin raise exception using errcode = 'restrict_violation',"
+        " message = 'rows of ' || tg_table_name || ' are only added'; end $$"
+    )
+    for table in ONLY_ADDED_TO:
+        op.execute(
+            f"create trigger {table}_no_change before update or delete or truncate on {table}"
+            " for each statement execute function ferrule_only_added_to()"
+        )
