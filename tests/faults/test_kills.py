@@ -1,7 +1,7 @@
 """SIGKILL of any process and FLUSHALL of the broker, at random moments: nothing lost, nothing doubled.
 
 Judged from three independent records: what the senders were told, what the mail relay got, and the database.
-A short selection runs with every `make test`, the whole with `make faults`; FERRULE_TEST_SEED repeats a run.
+A short selection runs with every `make test`, the whole with `make faults`; KILLS_SEED repeats a run.
 """
 
 import os
@@ -35,7 +35,7 @@ from worker.doorbell import Doorbell
 from worker.schema import upgrade
 from worker.tables import EVALUATION, MESSAGE, RESULT
 
-SEED = int(os.environ.get("FERRULE_TEST_SEED", "20261122"))
+SEED = int(os.environ.get("KILLS_SEED", "20261122"))
 RESULTS_PER_PATIENT = 40
 RECOVERY_SECONDS = 120.0
 BACKLOG = 200
@@ -44,13 +44,13 @@ CLINICIAN = Address("http://hl7.org/fhir/sid/us-npi", "1234567893")
 
 @dataclass
 class Relay:
-    """A mail relay that keeps what it takes: Message-ID and body of each physical mail."""
+    """A mail relay that keeps what it takes: Message-ID and all bytes of each physical mail."""
 
-    taken: list[tuple[str, str]] = field(default_factory=list)
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802
-        mail = message_from_bytes(envelope.content)  # type: ignore[attr-defined]
-        self.taken.append((mail["Message-ID"], str(mail.get_payload())))
+        mail = bytes(envelope.content)  # type: ignore[attr-defined]
+        self.taken.append((message_from_bytes(mail)["Message-ID"], mail))
         return "250 taken"
 
 
@@ -161,9 +161,11 @@ def test_nothing_accepted_is_lost_and_nothing_doubled(
         stop = threading.Event()
         sending = threading.Thread(target=sender.run, args=(0.03, stop))
         sending.start()
-        done = make_trouble(made, engine, valkey, kills, flushes, dice)
-        stop.set()
-        sending.join()
+        try:
+            done = make_trouble(made, engine, valkey, kills, flushes, dice)
+        finally:
+            stop.set()
+            sending.join()
         wait_until_finished(engine, str(done))
     print(f"seed {SEED}: {len(sender.accepted)} accepted, {dict(done)}, {len(mailbox.taken)} mails")
     check_record(engine, sender.accepted)
@@ -235,14 +237,14 @@ def check_record(engine: Engine, accepted: list[Inbound]) -> None:
 
 
 def check_mail(engine: Engine, mailbox: Relay) -> None:
-    """Every e-mail recorded as sent reached the relay; a repeat has the same Message-ID and words."""
-    words: dict[str, set[str]] = {}
-    for message_id, body in mailbox.taken:
-        words.setdefault(message_id, set()).add(body)
-    assert all(len(bodies) == 1 for bodies in words.values())
+    """Every e-mail recorded as sent reached the relay; a repeat is the same to the byte."""
+    mails: dict[str, set[bytes]] = {}
+    for message_id, mail in mailbox.taken:
+        mails.setdefault(message_id, set()).add(mail)
+    assert all(len(repeats) == 1 for repeats in mails.values())
     with reading(engine) as connection:
         sent = select(func.count()).where(DELIVERY.c.channel == "email", DELIVERY.c.state == "sent")
-        assert connection.execute(sent).scalar_one() <= len(words)
+        assert connection.execute(sent).scalar_one() <= len(mails)
         failed = select(func.count()).where(DELIVERY.c.state == "failed")
         assert connection.execute(failed).scalar_one() == 0
 
