@@ -50,6 +50,7 @@ def expect(
     connection: Connection, alert_id: int, patient_id: int, items: Iterable[FollowUp], now: datetime
 ) -> None:
     """Write down what the rule expects, each with its clock."""
+    rests_on = connection.execute(select(ALERT.c.as_of).where(ALERT.c.id == alert_id)).scalar_one()
     rows = [
         {
             "alert_id": alert_id,
@@ -57,6 +58,7 @@ def expect(
             "expect": item.expect,
             "due": item.due,
             "state": Expectation.EXPECTED,
+            "newer_than": rests_on,
             "created_at": now,
         }
         for item in items
@@ -80,20 +82,18 @@ def expected(connection: Connection, alert_id: int) -> tuple[str, ...]:
 
 
 def arrived(connection: Connection, patient_id: int, arrivals: Iterable[Arrival], now: datetime) -> int:
-    """Close what these satisfy: of the same name, newer than what the alert rests on. How many."""
+    """Close what these satisfy: of the same name, newer than what the alert rested on when they were expected.
+    How many.
+    """
     newest = {a.name: a for a in sorted(arrivals, key=lambda a: (a.effective_at, a.key))}
     if not newest:
         return 0
-    waiting = (
-        select(FOLLOW_UP.c.id, FOLLOW_UP.c.alert_id, FOLLOW_UP.c.expect, ALERT.c.as_of)
-        .join(ALERT, ALERT.c.id == FOLLOW_UP.c.alert_id)
-        .where(
-            FOLLOW_UP.c.patient_id == patient_id,
-            FOLLOW_UP.c.state == Expectation.EXPECTED,
-            FOLLOW_UP.c.expect.in_(newest),
-        )
+    waiting = select(FOLLOW_UP).where(
+        FOLLOW_UP.c.patient_id == patient_id,
+        FOLLOW_UP.c.state == Expectation.EXPECTED,
+        FOLLOW_UP.c.expect.in_(newest),
     )
-    found = [r for r in connection.execute(waiting).all() if newest[r.expect].effective_at > r.as_of]
+    found = [r for r in connection.execute(waiting).all() if newest[r.expect].effective_at > r.newer_than]
     satisfied = [row for row in found if _satisfy(connection, row.id, newest[row.expect], now)]
     timers.unwatch(connection, [row.id for row in satisfied], Expectation.SATISFIED, now)
     for alert_id in sorted({row.alert_id for row in satisfied}):

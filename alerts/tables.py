@@ -187,7 +187,11 @@ class NoticeRow(SQLModel, table=True):
 
 
 class FollowUpRow(SQLModel, table=True):
-    """What an alert expects to arrive and by when; `state` is expected, satisfied or cancelled."""
+    """What an alert expects to arrive and by when; `state` is expected, satisfied or cancelled.
+
+    `newer_than` is the moment the alert's evidence was from when this was expected: a result that joins the
+    alert later may well be the one that is waited for.
+    """
 
     __tablename__ = "follow_up"
     __table_args__ = (Index("follow_up_expected", "patient_id", "expect", "state"),)
@@ -199,6 +203,7 @@ class FollowUpRow(SQLModel, table=True):
     due: date
     state: str = "expected"
     reason: str | None = None
+    newer_than: datetime
     created_at: datetime
     closed_at: datetime | None = None
     satisfied_by: str | None = None

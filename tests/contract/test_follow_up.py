@@ -18,7 +18,7 @@ from alerts.people import Actor, pool
 from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, DELIVERY, FOLLOW_UP, TIMER
 from rules.findings import Ended, Severity
 from rules.truth import Truth
-from tests.alerts.made_up import ADA, BEN, Ward, day, expected, judged
+from tests.alerts.made_up import ADA, BEN, Ward, day, expected, ferritin, judged
 
 ADA_ACTS = Actor(ADA.system, ADA.id)
 ON_CALL = pool("on-call")
@@ -76,6 +76,17 @@ def test_all_that_was_agreed_on_has_come_and_the_alert_closes(engine: Engine, wa
     assert (closed.state, closed.reason) == ("closed", "answered")
     assert {row.state for row in rows(engine, FOLLOW_UP)} == {"satisfied"}
     assert not rows(engine, TIMER, TIMER.c.state == "pending")
+
+
+def test_a_result_that_joins_the_alert_is_the_one_that_was_waited_for(
+    engine: Engine, ward: Ward, alert: int
+) -> None:
+    answer(engine, answers.acknowledge, alert, ADA_ACTS, now=day(1), follow_ups=["b12"])
+    again = judged(follow_up=EXPECTS, evidence=[ferritin(), ferritin(on=19, key="lab|F2")])
+    ward.judge(again, at=20, arrivals=[Arrival("b12", "lab|B2", day(19))])
+    assert rows(engine, ALERT_EVENT)[-2].step == "join"
+    (closed,) = rows(engine, ALERT)
+    assert (closed.state, closed.reason) == ("closed", "answered")
 
 
 def test_what_ends_the_pattern_closes_the_alert_by_the_evidence(
