@@ -10,6 +10,7 @@ from typing import TypeVar
 from rules import nodes
 from rules.analytes import CATALOGUE
 from rules.concepts import CONCEPTS, NOTE, Concept
+from rules.expectations import unmeant
 from rules.facts import Sex
 from rules.findings import RuleStatus, Severity
 from rules.limits import Row, Table
@@ -151,7 +152,14 @@ class Builder:
     # ── rules ────────────────────────────────────────────────────────────────────────────────────────
 
     def rule(self, file: RuleFileShape, shape: RuleShape, path: Path_) -> Rule:
-        """One rule of a file."""
+        """One rule of a file; its cases ask for nothing that it cannot give."""
+        rule = self._rule(file, shape, path)
+        for i, case in enumerate(rule.cases):
+            for where, problem in unmeant(case, rule):
+                raise self.source.error((*path, "cases", i, *where), problem)
+        return rule
+
+    def _rule(self, file: RuleFileShape, shape: RuleShape, path: Path_) -> Rule:
         return Rule(
             id=shape.id,
             version=shape.version,
@@ -172,7 +180,9 @@ class Builder:
             actions=self._actions(shape, (*path, "actions")),
             follow_up=self._follow_up(shape, (*path, "follow_up")),
             sources=self._sources(shape.sources, (*path, "sources")),
-            cases=tuple(self._case(c, (*path, "cases", i)) for i, c in enumerate(shape.cases)),
+            cases=tuple(
+                built_case(c, self.source.line((*path, "cases", i))) for i, c in enumerate(shape.cases)
+            ),
             file=self.source.file,
             line=self.source.line(path),
         )
@@ -223,10 +233,25 @@ class Builder:
                 raise self.source.error((*path, i), f"unknown source '{name}'; {near}add it to sources.yaml")
         return tuple(names)
 
-    def _case(self, shape: CaseShape, path: Path_) -> Case:
-        missing = None if shape.missing is None else tuple(shape.missing)
-        line = self.source.line(path)
-        return Case(shape.name, shape.given, shape.expect, line, shape.severity, shape.headline, missing)
+
+def built_case(shape: CaseShape, line: int) -> Case:
+    """A case of a rule or a site's file."""
+    expects = shape.expects
+    return Case(
+        name=shape.name,
+        given=shape.given,
+        expect=shape.expect,
+        line=line,
+        severity=shape.severity,
+        headline=shape.headline,
+        missing=None if shape.missing is None else tuple(shape.missing),
+        do=tuple(shape.do or ()),
+        do_not=tuple(shape.do_not or ()),
+        says=shape.says,
+        expects=None if expects is None else tuple((n, _days(d).days) for n, d in expects.items()),
+        quiet=None if shape.quiet is None else _days(shape.quiet).days,
+        beside=None if shape.beside is None else tuple(shape.beside),
+    )
 
 
 def leaves(condition: nodes.Condition) -> Iterator[nodes.Leaf]:

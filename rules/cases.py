@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from rules.case_facts import BadCase, case_facts
+from rules.expectations import standing_differs, words_differ
 from rules.explain import tree_lines
 from rules.findings import RuleJudgment
 from rules.history import View
@@ -13,7 +15,6 @@ from rules.load import resting_on
 from rules.nodes import Ref
 from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Ruleset
-from rules.truth import Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _run(ruleset: Ruleset, rule: Rule, case: Case, file: str) -> Failure | None:
     except BadCase as error:
         return Failure(rule.id, case.name, where, str(error))
     judged = ruleset.explain(rule.id, history, as_of)
-    wrong = "; ".join(_differences(case, judged))
+    wrong = "; ".join(_differences(case, judged, rule, as_of))
     if not wrong:
         return None
     tree = (*tree_lines(judged.tree), *_left_out(ruleset.view(history, as_of)))
@@ -92,25 +93,8 @@ def case_count(ruleset: Ruleset) -> int:
     return in_rules + len(ruleset.definition_cases) + len(ruleset.site_cases)
 
 
-def outcome(judged: RuleJudgment) -> str:
-    """The word a case expects: fires, held, covered, unknown or silent."""
-    if judged.pattern is Truth.UNKNOWN:
-        return "unknown"
-    if judged.pattern is Truth.FALSE:
-        return "silent"
-    if judged.held is not None:
-        return "held"
-    return "fires" if judged.covered_by is None else "covered"
-
-
-def _differences(case: Case, judged: RuleJudgment) -> Iterator[str]:
-    came = outcome(judged)
-    if came != case.expect:
-        by = f" by {judged.covered_by}" if judged.covered_by else ""
-        yield f"expected {case.expect}, came {came}{by}"
-    if case.severity is not None and came == "fires" and judged.severity != case.severity:
-        yield f"expected severity {case.severity}, came {judged.severity}"
-    if case.headline is not None and judged.headline != case.headline:
-        yield f"expected headline '{case.headline}', came '{judged.headline}'"
+def _differences(case: Case, judged: RuleJudgment, rule: Rule, as_of: datetime) -> Iterator[str]:
+    yield from standing_differs(case, judged)
+    yield from words_differ(case, judged, rule, as_of)
     if case.missing is not None and judged.missing != case.missing:
         yield f"expected missing {', '.join(case.missing)}; came {', '.join(judged.missing) or 'nothing'}"

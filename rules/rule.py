@@ -31,7 +31,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An example with its expected answer; `given` is one fact a line."""
+    """An example with its expected answer; `given` is one fact a line.
+
+    `do` and `do_not` are words of one action each, `says` words of the text; `expects` is all that follows,
+    each with its days; `quiet` the days after an answer; `beside` the rules told with it. None: not asked.
+    """
 
     name: str
     given: str
@@ -40,6 +44,12 @@ class Case:
     severity: str | None = None
     headline: str | None = None
     missing: tuple[str, ...] | None = None
+    do: tuple[str, ...] = ()
+    do_not: tuple[str, ...] = ()
+    says: str | None = None
+    expects: tuple[tuple[str, int], ...] | None = None
+    quiet: int | None = None
+    beside: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
+Phrase = Annotated[str, Field(min_length=3, max_length=300)]
 DAYS = r"^\d+ d$"
 Days = Annotated[str, Field(pattern=DAYS, description="A whole number of days, such as `42 d`.")]
 SeverityWord = Literal["critical", "high", "moderate", "low"]
@@ -87,6 +88,21 @@ class CaseShape(_Shape):
     severity: SeverityWord | None = None
     headline: str | None = None
     missing: list[Word] | None = None
+    do: Annotated[
+        list[Phrase] | None, Field(description="Words of an action, enough to name one, that is asked for.")
+    ] = None
+    do_not: Annotated[
+        list[Phrase] | None, Field(description="Words of an action that must not be asked for here.")
+    ] = None
+    says: Annotated[Phrase | None, Field(description="Words that the text says.")] = None
+    expects: Annotated[
+        dict[Word, Days] | None,
+        Field(description="All that is to follow, such as `{b12: 42 d}`; `{}` is nothing."),
+    ] = None
+    quiet: Annotated[Days | None, Field(description="How long it is quiet after an answer.")] = None
+    beside: Annotated[
+        list[Slug] | None, Field(description="The rules it stands beside in one message; `[]` is none.")
+    ] = None
 
 
 class RuleShape(_Shape):

@@ -12,8 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rules.building import built_case
+from rules.expectations import unmeant
 from rules.nearest import nearest
-from rules.rule import Case, Rule, SiteCase, SiteChange
+from rules.rule import Rule, SiteCase, SiteChange
 from rules.shape import SiteChangeShape, SiteFileShape
 from rules.shaping import shaped
 from rules.yaml_source import Path_, Refused, Source, read_yaml
@@ -49,7 +51,16 @@ def changed_by_site(
             SiteChange(rule, f"{k}: {found[k]}", f"{k}: {v}", "wording", signed) for k, v in said.items()
         ]
         found.update(said)
+        if wording.actions is not None:
+            _ask_for_no_action(found)
     return sources, tuple(changes)
+
+
+def _ask_for_no_action(rule: dict[str, Any]) -> None:
+    """The library's cases name actions by their words; of those a site replaced, none is left to name."""
+    for case in rule["cases"]:
+        case.pop("do", None)
+        case.pop("do_not", None)
 
 
 def status_changes(site: Source, rules: Mapping[str, Rule]) -> Iterator[SiteChange]:
@@ -78,9 +89,9 @@ def site_cases(site: Source, rules: Mapping[str, Rule]) -> tuple[SiteCase, ...]:
             raise site.error(
                 ("cases", i, "rule"), f"unknown rule '{shape.rule}'; `ferrule rules list` shows them"
             )
-        missing = None if shape.missing is None else tuple(shape.missing)
-        line = site.line(("cases", i))
-        case = Case(shape.name, shape.given, shape.expect, line, shape.severity, shape.headline, missing)
+        case = built_case(shape, site.line(("cases", i)))
+        for where, problem in unmeant(case, rules[shape.rule]):
+            raise site.error(("cases", i, *where), problem)
         found.append(SiteCase(shape.rule, site.file, case))
     return tuple(found)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rules.cases import outcome
+from rules.expectations import outcome
 from rules.explain import time_text, tree_json, tree_lines
 from rules.facts import Patient
 from rules.findings import NotUsed, RuleJudgment

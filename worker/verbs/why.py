@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from alerts import audit
 from alerts.people import Actor
-from rules.cases import outcome
+from rules.expectations import outcome
 from rules.explain import tree_json, tree_lines
 from rules.facts import History
 from rules.findings import RuleJudgment
