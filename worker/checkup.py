@@ -25,6 +25,7 @@ from worker.broker import NoBroker
 from worker.database import WrongDatabase, is_sqlite, make_engine, reading
 from worker.mllp.address import Address
 from worker.mllp.tls import server_context
+from worker.quarantine import is_waiting
 from worker.schema import is_current
 from worker.settings import Settings, SettingsError
 from worker.tables import MESSAGE, QUARANTINE_ITEM
@@ -120,13 +121,14 @@ def _backlog(settings: Settings) -> list[Finding]:
     engine = make_engine(settings.database)
     with reading(engine) as connection:
         pending = connection.execute(select(func.count()).where(MESSAGE.c.state == "pending")).scalar_one()
-        open_items = select(func.count()).where(
-            QUARANTINE_ITEM.c.released_at.is_(None), QUARANTINE_ITEM.c.discarded_at.is_(None)
-        )
+        open_items = select(func.count()).select_from(QUARANTINE_ITEM).where(*is_waiting())
         aside = connection.execute(open_items).scalar_one()
+        urgent = connection.execute(open_items.where(QUARANTINE_ITEM.c.may_be_critical)).scalar_one()
     found = [Finding("messages", Health.WELL, f"{pending} wait to be judged")]
     if aside:
-        found.append(Finding("quarantine", Health.WARNING, f"{aside} wait", "ferrule quarantine list"))
+        said = f"{aside} wait" + (f", {urgent} may hold a critical value" if urgent else "")
+        health = Health.ILL if urgent else Health.WARNING
+        found.append(Finding("quarantine", health, said, "ferrule quarantine list"))
     return found
 
 

@@ -7,7 +7,7 @@ asked again only after `WATCH_SECONDS`.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily
@@ -23,6 +23,10 @@ WATCH_SECONDS = 300.0
 LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "quarantine_waiting": ("What waits in quarantine.", ("source", "reason")),
     "quarantine_oldest_seconds": ("Age of the oldest that waits in quarantine.", ("source", "reason")),
+    "quarantine_may_be_critical": (
+        "What waits in quarantine and may hold a critical value, by flag or by the rules.",
+        ("source",),
+    ),
     "unmapped_codes": (
         "Codes and units that arrived and nothing maps; ours: their names are analytes of ours.",
         ("source", "ours"),
@@ -46,13 +50,17 @@ class IntakeGauges:
         """One sample for each heap, source and suspicion."""
         sources = self._sources()
         waiting: dict[tuple[str, str], tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+        critical: Counter[str] = Counter()
         for heap in heaps(connection):
+            critical[sources.label(heap["source"])] += heap["critical"]
             key = sources.label(heap["source"]), heap["reason"]
             age = max(0.0, (now - heap["oldest"]).total_seconds())
             waiting[key] = waiting[key][0] + heap["count"], max(waiting[key][1], age)
         for (source, reason), (count, age) in sorted(waiting.items()):
             families["quarantine_waiting"].add_metric([source, reason], count)
             families["quarantine_oldest_seconds"].add_metric([source, reason], age)
+        for source, count in sorted(critical.items()):
+            families["quarantine_may_be_critical"].add_metric([source], count)
         for (source, ours), count in sorted(unmapped(connection, sources).items()):
             families["unmapped_codes"].add_metric([source, "yes" if ours else "no"], count)
         for one in self._watch(connection):

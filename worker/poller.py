@@ -20,6 +20,7 @@ from worker.explaining import explain_due
 from worker.fhir_fetching import gaps_due
 from worker.logs import logger
 from worker.pipeline import judge_due
+from worker.may_be_critical import critical_due
 from worker.storms import storms_due
 from worker.telling import inbox_due, push_due, timers_due
 
@@ -87,6 +88,7 @@ DUTIES: Mapping[str, Duty] = {
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
     "storms": Duty(_storms, 2.0),
+    "critical": Duty(critical_due, 1.0),
     "destinations": Duty(lambda deps: destinations_due(deps) > 0, 5.0),
     "gaps": Duty(gaps_due, 2.0),
     "seal": Duty(_seal, 1.0),

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, select
 from sqlalchemy.exc import IntegrityError
 
 from alerts import audit
@@ -38,6 +39,11 @@ class Aside:
     remedy: str
 
 
+def is_waiting() -> list[ColumnElement[bool]]:
+    """As conditions: nobody has answered the item."""
+    return [QUARANTINE_ITEM.c.released_at.is_(None), QUARANTINE_ITEM.c.discarded_at.is_(None)]
+
+
 @dataclass(frozen=True, slots=True)
 class Only:
     """Which items are meant. `sources` are names as messages carry them; None: all."""
@@ -48,10 +54,7 @@ class Only:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As conditions on waiting items joined with their messages."""
-        found: list[ColumnElement[bool]] = [
-            QUARANTINE_ITEM.c.released_at.is_(None),
-            QUARANTINE_ITEM.c.discarded_at.is_(None),
-        ]
+        found = is_waiting()
         if self.reason is not None:
             found.append(QUARANTINE_ITEM.c.reason == self.reason)
         if self.sources is not None:
@@ -91,13 +94,25 @@ def note(connection: Connection, message: int, why: Aside, now: datetime) -> Non
 
 # ── the list ─────────────────────────────────────────────────────────────────────────────────────────
 
-_ITEMS = QUARANTINE_ITEM.join(MESSAGE, MESSAGE.c.id == QUARANTINE_ITEM.c.message_id)
+ITEMS = QUARANTINE_ITEM.join(MESSAGE, MESSAGE.c.id == QUARANTINE_ITEM.c.message_id)
 
 
 def waiting(
     connection: Connection, only: Only = EVERY, limit: int = 1000, after: int = 0
 ) -> Sequence[RowMapping]:
     """What waits, the oldest first, from beyond item `after`: never the bytes."""
+    found = _columns().where(*only.conditions(), QUARANTINE_ITEM.c.id > after)
+    return connection.execute(found.order_by(QUARANTINE_ITEM.c.id).limit(limit)).mappings().all()
+
+
+def most_urgent(connection: Connection, only: Only = EVERY, limit: int = 1000) -> Sequence[RowMapping]:
+    """What waits, for people: what may hold a critical value first, then the oldest."""
+    first = case((QUARANTINE_ITEM.c.may_be_critical.is_(True), 0), else_=1)
+    found = _columns().where(*only.conditions()).order_by(first, QUARANTINE_ITEM.c.id)
+    return connection.execute(found.limit(limit)).mappings().all()
+
+
+def _columns() -> Select[Any]:
     columns = (
         QUARANTINE_ITEM,
         MESSAGE.c.source,
@@ -105,16 +120,20 @@ def waiting(
         MESSAGE.c.format,
         MESSAGE.c.state,
     )
-    found = select(*columns).select_from(_ITEMS).where(*only.conditions(), QUARANTINE_ITEM.c.id > after)
-    return connection.execute(found.order_by(QUARANTINE_ITEM.c.id).limit(limit)).mappings().all()
+    return select(*columns).select_from(ITEMS)
 
 
 def heaps(connection: Connection, only: Only = EVERY) -> Sequence[RowMapping]:
-    """What waits, by reason and source: how many, and since when the oldest."""
+    """What waits, by reason and source: how many, how many of them may be critical, and since when."""
     by = (QUARANTINE_ITEM.c.reason, MESSAGE.c.source)
-    counted = func.count().label("count"), func.min(QUARANTINE_ITEM.c.created_at).label("oldest")
-    found = select(*by, *counted).select_from(_ITEMS).where(*only.conditions()).group_by(*by)
-    return connection.execute(found.order_by(func.count().desc(), *by)).mappings().all()
+    critical = func.sum(case((QUARANTINE_ITEM.c.may_be_critical.is_(True), 1), else_=0))
+    counted = (
+        func.count().label("count"),
+        func.min(QUARANTINE_ITEM.c.created_at).label("oldest"),
+        critical.label("critical"),
+    )
+    found = select(*by, *counted).select_from(ITEMS).where(*only.conditions()).group_by(*by)
+    return connection.execute(found.order_by(critical.desc(), func.count().desc(), *by)).mappings().all()
 
 
 def the_item(connection: Connection, item: int) -> RowMapping:
@@ -129,7 +148,7 @@ def bytes_of(connection: Connection, item: int, by: Actor, because: str) -> byte
     """The message of an item, as it came: patient data, so that who looked and why is kept. Raises
     NotInQuarantine.
     """
-    asked = select(MESSAGE.c.id, MESSAGE.c.raw).select_from(_ITEMS).where(QUARANTINE_ITEM.c.id == item)
+    asked = select(MESSAGE.c.id, MESSAGE.c.raw).select_from(ITEMS).where(QUARANTINE_ITEM.c.id == item)
     row = connection.execute(asked).first()
     if row is None:
         raise NotInQuarantine(f"there is no item {item}")

@@ -69,10 +69,19 @@ class MessageRow(Leasable, table=True):
 
 
 class QuarantineItemRow(SQLModel, table=True):
-    """What could not be understood: why, where in the message, and what to do."""
+    """What could not be understood: why, where in the message, and what to do.
+
+    `may_be_critical` is null until somebody has looked at it (`worker.may_be_critical`).
+    """
 
     __tablename__ = "quarantine_item"
     __table_args__ = (
+        Index(
+            "ix_quarantine_unseen",
+            "id",
+            sqlite_where=text("may_be_critical is null and released_at is null and discarded_at is null"),
+            postgresql_where=text("may_be_critical is null and released_at is null and discarded_at is null"),
+        ),
         Index(
             "ix_quarantine_waiting",
             "reason",
@@ -87,6 +96,7 @@ class QuarantineItemRow(SQLModel, table=True):
     reason: str = Field(index=True)
     place: str = ""
     remedy: str = ""
+    may_be_critical: bool | None = None
     created_at: datetime
     released_at: datetime | None = None
     discarded_at: datetime | None = None

@@ -9,8 +9,10 @@ from sqlalchemy import Engine, insert, select
 from alerts.tables import AUDIT
 from tests.web import clinic
 from tests.web.conftest import SignIn
+from tests.worker.made_up import deps_on
 from worker.accepting import Inbound, accept
 from worker.database import reading, writing
+from worker.may_be_critical import critical_due
 from worker.tables import ACCOUNT, MESSAGE
 from worker.web.passwords import hash_password
 
@@ -63,6 +65,20 @@ def test_s15_a_message_is_shown_only_to_who_says_why_and_that_is_kept(
     assert actions(store) == ["quarantine-read"]
 
 
+def test_b41_what_may_be_critical_stands_first_and_says_so_in_words(
+    operator: TestClient, store: Engine
+) -> None:
+    raw = b"MSH|^~\\&|LIS|NORTH\rOBX|1|NM|2823-3||7.1513|mmol/L||HH|||F\r"
+    accept(store, [Inbound("urn:lab:north", "hh", "hl7", raw, ("no-patient", "PID", "send PID"))])
+    critical_due(deps_on(store))
+    page = operator.get("/quarantine").text
+    assert page.index("May hold a critical value") < page.index("send PID") < page.index("send JSON")
+    assert page.count("May hold a critical value") == 1
+    assert "7.1513" not in page
+    items = operator.get("/api/quarantine", headers={"accept": "application/json"}).json()["items"]
+    assert [item["may_be_critical"] for item in items] == [True, False]
+
+
 def test_an_item_is_released_from_the_page(operator: TestClient, store: Engine) -> None:
     token = csrf_of(operator.get("/quarantine").text)
     assert operator.post("/quarantine/1/release", data={"csrf": token}).status_code == 303
@@ -100,6 +116,7 @@ def test_programs_get_the_same_as_json(operator: TestClient, visitor: TestClient
         "reason": "not-json",
         "source": "urn:lab:north",
         "count": 1,
+        "critical": 0,
         "age": "",
     }
     assert visitor.post("/api/quarantine/1/release", headers=TOKEN).status_code == 200

@@ -211,7 +211,7 @@ class Reader:
             sent_at=self._package.sent_at if self._package.kind == "message" else None,
             taken_back=report.status if report and report.status in _TAKEN_BACK else None,
         )
-        story.results += result_parts(observation, around)
+        story.results += [one | {"place": part.root} for one in result_parts(observation, around)]
 
     def _take_report(self, report: DiagnosticReport, part: Part) -> None:
         """The results that are contained in a report; and, when it is taken back, those sent before it."""
@@ -300,9 +300,10 @@ def _told_apart(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Two different results under one name and status are both kept."""
     seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in results:
+        said = {name: value for name, value in result.items() if name != "place"}
         same = seen.setdefault((result["id"], result["status"]), [])
-        if result not in same:
-            same.append(result | {})
+        if said not in same:
+            same.append(said)
             if len(same) > 1:
                 result["id"] = f"{result['id']}~{len(same)}"
     return results

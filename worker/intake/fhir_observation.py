@@ -21,6 +21,7 @@ from worker.intake.fhir_resources import (
     ReferenceRange,
     Specimen,
 )
+from worker.intake.flags import most_telling
 from worker.intake.marks import Mark
 
 UCUM = "http://unitsofmeasure.org"
@@ -174,10 +175,10 @@ def _answer(concept: CodeableConcept) -> str | None:
 
 
 def _interpretation(concepts: Sequence[CodeableConcept]) -> str | None:
-    """The most telling flag: a qualitative answer before high or low."""
+    """The most telling flag: a qualitative answer, then a critical flag, before plain high or low."""
     flags = [coding.code for concept in concepts for coding in concept.coding if coding.code]
     flags += [concept.text for concept in concepts if not concept.coding and concept.text]
-    return next((flag for flag in flags if flag.upper() in _TELLING), flags[0] if flags else None)
+    return most_telling(flags, _TELLING)
 
 
 def _limits(measured: Measured) -> dict[str, Any] | None:

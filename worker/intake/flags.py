@@ -5,12 +5,26 @@ Rules judge the value; an alert rests on the more severe of the two only where a
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from rules.facts import Comparator, Result
 from worker.intake.marks import Mark
 
 _HIGH = frozenset({"h", "hh", "hu", ">"})
 _LOW = frozenset({"l", "ll", "lu", "<"})
 _NORMAL = frozenset({"n"})
+_CRITICAL = frozenset({"hh", "ll", "aa"})
+
+
+def is_critical_flag(interpretation: str | None) -> bool:
+    """Whether a laboratory flags a result as critical: HH, LL or AA."""
+    return (interpretation or "").strip().lower() in _CRITICAL
+
+
+def most_telling(flags: Sequence[str], answers: Collection[str]) -> str | None:
+    """Of several flags of one result: one of `answers`, else a critical one, else the first."""
+    answer = next((flag for flag in flags if flag.upper() in answers), None)
+    return answer or next(filter(is_critical_flag, flags), flags[0] if flags else None)
 
 
 def flag_marks(result: Result, interpretation: str | None) -> tuple[Mark, ...]:

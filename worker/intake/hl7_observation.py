@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.intake.code_systems import LOINC, SNOMED
+from worker.intake.flags import most_telling
 from worker.intake.hl7_codes import codings, preferred
 from worker.intake.hl7_split import Segment
 from worker.intake.hl7_times import iso_time, later
@@ -111,10 +112,10 @@ def _unit(obx: Segment) -> str | None:
 
 
 def _interpretation(obx: Segment) -> str | None:
-    """The most telling of OBX-8: a qualitative answer before high or low."""
+    """The most telling of OBX-8: a qualitative answer, then a critical flag, before plain high or low."""
     flags = [obx.component(flag, 1) for flag in obx.repetitions(8)]
     given = [flag for flag in flags if flag]
-    return next((flag for flag in given if flag.upper() in _TELLING), given[0] if given else None)
+    return most_telling(given, _TELLING)
 
 
 def _values(obx: Segment) -> tuple[list[dict[str, Any]], list[Mark]]:

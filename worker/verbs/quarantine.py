@@ -25,9 +25,9 @@ from worker.quarantine import (
     bytes_of,
     discard,
     heaps,
+    most_urgent,
     release,
     the_item,
-    waiting,
 )
 from worker.rejected import rejected_messages
 from worker.releasing import Released, messages_understood_now, read_all_again, release_all, sources_named
@@ -44,6 +44,7 @@ Reason = Annotated[str | None, typer.Option(help="Only this reason.")]
 Source = Annotated[str | None, typer.Option(help="Only this source, by its short name.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 MOST = 1_000_000
+CRITICAL = "may hold a critical value"
 
 
 @app.command("list")
@@ -54,7 +55,7 @@ def list_waiting(
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 1000,
     as_json: Json = False,
 ) -> None:
-    """List what waits, the oldest first.
+    """List what waits: what may hold a critical value first (`urgent`), then the oldest.
 
     Example: ferrule quarantine list --reason unit-unknown --source north
     """
@@ -62,7 +63,7 @@ def list_waiting(
     with reading(the_database()) as connection:
         only = Only(reason, sources_named(connection, sources, source))
         now = db_now(connection)
-        rows = heaps(connection, only) if heaped else waiting(connection, only, limit)
+        rows = heaps(connection, only) if heaped else most_urgent(connection, only, limit)
         shown = [(_heap if heaped else _line)(row, sources, now) for row in rows]
     _print(shown, as_json)
 
@@ -101,6 +102,7 @@ def _rejected(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any
 def _line(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
     return {
         "item": row["id"],
+        "urgent": CRITICAL if row["may_be_critical"] else "",
         "message": row["message_id"],
         "source": _named(row["source"], sources),
         "sender's id": row["sender_id"],
@@ -118,6 +120,7 @@ def _heap(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
         "reason": row["reason"],
         "source": _named(row["source"], sources),
         "count": row["count"],
+        "may be critical": row["critical"],
         "since": row["oldest"].isoformat(),
         "age": age_text(row["oldest"], now),
     }

@@ -21,9 +21,9 @@ from worker.quarantine import (
     bytes_of,
     discard,
     heaps,
+    most_urgent,
     release,
     the_item,
-    waiting,
 )
 from worker.releasing import sources_named
 from worker.sources import Sources
@@ -47,7 +47,7 @@ def list_page(
     reason: Annotated[str | None, Query(max_length=80)] = None,
     source: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """The work-list: heaps first, then items, the oldest first."""
+    """The work-list: heaps first, then items; what may hold a critical value first, then the oldest."""
     listed = _listed(have, reason, source)
     return page(request, "quarantine.html", reader=frame_of(reader), listed=listed, shown=None)
 
@@ -59,7 +59,8 @@ def list_items(
     reason: Annotated[str | None, Query(max_length=80)] = None,
     source: Annotated[str | None, Query(max_length=500)] = None,
 ) -> dict[str, Any]:
-    """What waits in quarantine: heaps by reason and source, and the oldest items. No values."""
+    """What waits in quarantine: heaps by reason and source, and items: what may hold a critical value
+    first (null: not looked at yet), then the oldest. No values."""
     listed = _listed(have, reason, source)
     return {"heaps": listed["heaps"], "items": listed["items"]}
 
@@ -133,7 +134,7 @@ def _listed(have: Deps, reason: str | None, source: str | None) -> dict[str, Any
 
 def _found(connection: Connection, only: Only, sources: Sources, have: Deps) -> dict[str, Any]:
     now, zone = db_now(connection), zone_of(have.settings)
-    items = waiting(connection, only, PAGE)
+    items = most_urgent(connection, only, PAGE)
     return {
         "heaps": [_heap(row, sources, now) for row in heaps(connection, only)],
         "items": [
@@ -149,6 +150,7 @@ def _heap(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
         "reason": row["reason"],
         "source": _name(row["source"], sources),
         "count": row["count"],
+        "critical": row["critical"],
         "age": age_text(row["oldest"], now),
     }
 
@@ -162,6 +164,7 @@ def _item(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
         "reason": row["reason"],
         "place": row["place"],
         "remedy": row["remedy"],
+        "may_be_critical": row["may_be_critical"],
         "age": age_text(row["created_at"], now),
         "whole": row["state"] == "quarantined",
     }
