@@ -22,8 +22,8 @@ from alerts.people import Actor, Address, ferrule
 from alerts.reconcile import ANSWERED
 from alerts.routing import Addressee, Why
 from alerts.snapshot import time_text
-from alerts.states import TRANSITIONS, NotAllowed, State, Step
-from alerts.steps import Cause, Conflict, Standing, Taken, take
+from alerts.states import TRANSITIONS, NotAllowed, State, Step, Taken
+from alerts.steps import Cause, Conflict, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT
 from alerts.telling import tell
 

@@ -16,8 +16,8 @@ from alerts import timers
 from alerts.answers import Invalid, NoSuchAlert, cleaned
 from alerts.people import Actor
 from alerts.snapshot import time_text
-from alerts.states import ASKING, State, Step
-from alerts.steps import Cause, Standing, Taken, take
+from alerts.states import ASKING, State, Step, Taken
+from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT
 from rules.findings import Severity
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
 from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, Orderer, pool
 from alerts.preferences import NONE, Preferences
-from alerts.routing import EMAIL, Covering, Directory, Person, Router
+from alerts.routing import EMAIL, Covering, Directory, Person, Router, personal
 from alerts.tables import COVER, POOL, POOL_MEMBER, RECIPIENT
 
 
@@ -159,7 +159,7 @@ def _person(row: Row[Any], push: Sequence[str]) -> Person:
 
 def _reached(push: Sequence[str], email: str | None) -> tuple[str, ...]:
     """E-mail needs an address. The others go to one place of the site, which knows people by identifier."""
-    return tuple(channel for channel in push if channel != EMAIL or email)
+    return tuple(channel for channel in personal(push) if channel != EMAIL or email)
 
 
 def _pools(connection: Connection, addresses: set[Address], push: Sequence[str]) -> list[Person]:

@@ -25,8 +25,8 @@ from alerts.people import UNADDRESSED, Address, ferrule
 from alerts.reconcile import PATIENT_DECEASED
 from alerts.routing import Addressee, Why
 from alerts.snapshot import time_text
-from alerts.states import ASKING, OPEN, TAKEN_ON, State, Step
-from alerts.steps import Cause, Standing, Taken, take
+from alerts.states import ASKING, OPEN, TAKEN_ON, State, Step, Taken
+from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, FOLLOW_UP, TIMER
 from alerts.telling import tell
 from rules.findings import Severity

@@ -17,8 +17,8 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select
 from alerts import timers
 from alerts.people import ferrule
 from alerts.reconcile import ANSWERED
-from alerts.states import TAKEN_ON, State, Step
-from alerts.steps import Cause, Standing, Taken, take
+from alerts.states import TAKEN_ON, State, Step, Taken
+from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, FOLLOW_UP
 from rules.findings import FollowUp
 

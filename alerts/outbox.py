@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, fun
 from alerts import destinations, directory, timers
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
-from alerts.people import Address, ferrule
+from alerts.people import RECORD_SYSTEM, Address, ferrule
 from alerts.states import ASKING, ENDED, State, Step
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
@@ -198,7 +198,8 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
         created_at=row.created_at,
         lines=tuple(Line(n.alert_id, Step(n.step), Severity(n.severity), n.headline) for n in live),
     )
-    untold = tuple(n.alert_id for n in live if n.alert_state == State.RAISED)
+    # What is written into a record has reached nobody yet.
+    untold = () if to.is_record_system else tuple(n.alert_id for n in live if n.alert_state == State.RAISED)
     return _Ready(claimed, row, message, tuple(n.event_id for n in live), untold)
 
 
@@ -218,12 +219,15 @@ def _is_all_live(connection: Connection, row: Row[Any]) -> bool:
 
 
 def _still_says(connection: Connection, row: Row[Any], notice: Row[Any]) -> bool:
-    """Taking back is said only where the alert was carried; all else only while the alert is open."""
-    if notice.step == Step.WITHDRAW:
+    """Taking back is said only where the alert was carried; all else only while the alert is open. A record
+    that shows an alert shows its end as well.
+    """
+    ended = State(notice.alert_state) in ENDED
+    if notice.step == Step.WITHDRAW or (ended and row.recipient_system == RECORD_SYSTEM):
         return _carried(connection, row, notice.alert_id)
     if notice.step in ESCALATES:
         return notice.alert_state in ASKING  # whoever answered meanwhile is not to be called up
-    return State(notice.alert_state) not in ENDED
+    return not ended
 
 
 def _carried(connection: Connection, row: Row[Any], alert_id: int) -> bool:
@@ -264,7 +268,7 @@ def _record(
         outcome, reason = Outcome.FENCED, "lease-lost"
     elif outcome is Outcome.SENT:
         _mark_told(connection, channel, ready, now, delivered)
-    elif outcome is Outcome.FAILED:
+    elif outcome is Outcome.FAILED and not ready.message.to.is_record_system:
         # This person cannot be reached so: whoever is next in the ladder hears of it at once.
         timers.hurry(connection, [line.alert_id for line in ready.message.lines], now)
     delivered.counts[channel.name, outcome.value, reason] += 1

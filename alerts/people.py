@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 POOL_SYSTEM = "urn:ferrule:pool"
 SELF_SYSTEM = "urn:ferrule:self"
+RECORD_SYSTEM = "urn:ferrule:record-system"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """An identifier of a person (as the laboratory sends it) or of a pool (system `urn:ferrule:pool`)."""
+    """An identifier of a person (as the laboratory sends it), of a pool (system `urn:ferrule:pool`) or of a
+    system that keeps the patient's record (`urn:ferrule:record-system`, by its channel).
+    """
 
     system: str
     id: str
@@ -26,10 +29,20 @@ class Address:
         """Whether a group that answers together is meant, not one person."""
         return self.system == POOL_SYSTEM
 
+    @property
+    def is_record_system(self) -> bool:
+        """Whether a program that keeps the patient's record is meant, and nobody who could answer."""
+        return self.system == RECORD_SYSTEM
+
 
 def pool(ident: str) -> Address:
     """The address of a pool."""
     return Address(POOL_SYSTEM, ident)
+
+
+def record_system(channel: str) -> Address:
+    """The address of the record system that a channel leads to."""
+    return Address(RECORD_SYSTEM, channel)
 
 
 UNADDRESSED = pool("unaddressed")

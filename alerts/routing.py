@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from alerts.people import UNADDRESSED, Address, Orderer
+from alerts.people import UNADDRESSED, Address, Orderer, record_system
 from alerts.preferences import NONE, Preferences
 from rules.findings import Evidence, ResultEvidence, Severity
 
 INBOX = "inbox"
 EMAIL = "email"
+RECORD_SYSTEMS = ("fhir", "hl7")
+"""Channels into what keeps the patient's record: they reach nobody, and nobody prefers them away."""
+
+
+def personal(push: Iterable[str]) -> tuple[str, ...]:
+    """Those of the channels that reach people."""
+    return tuple(channel for channel in push if channel not in RECORD_SYSTEMS)
 
 
 class Why(StrEnum):
@@ -113,11 +120,13 @@ class Router:
         return _once(a for o in orderers if o for a in self._reach(o.address, Why.JOINED))
 
     def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
-        """By which channels to tell them: the inbox always, the others only what is not low.
+        """By which channels to tell them: the inbox always, the others only what is not low. What is told to
+        anybody is written into the record systems too.
 
         Of somebody who has died nothing is pushed: nothing about them is urgent any more.
         """
-        return tuple(lane for a in addresses for lane in self._lanes(a, severity))
+        told = tuple(lane for a in addresses for lane in self._lanes(a, severity))
+        return (*told, *self._written(severity)) if told else ()
 
     def _lanes(self, address: Address, severity: Severity) -> Iterator[Lane]:
         yield Lane(address, INBOX)
@@ -128,6 +137,11 @@ class Router:
         for channel in person.preferences.among(person.push):
             yield Lane(address, channel, held)
 
+    def _written(self, severity: Severity) -> Iterator[Lane]:
+        if severity is not Severity.LOW and not self.patient_deceased:
+            systems = (channel for channel in self.directory.push if channel in RECORD_SYSTEMS)
+            yield from (Lane(record_system(channel), channel) for channel in systems)
+
     def _reach(self, address: Address, why: Why) -> tuple[Addressee, ...]:
         in_force = self.directory.covers_of(address, self.now)
         covers = tuple(Addressee(c, Why.COVER) for c in in_force)
@@ -136,7 +150,7 @@ class Router:
         if person is None:
             # Perhaps nobody signs in under this identifier: somebody else must see it too.
             return _once((Addressee(address, why), *covers, Addressee(fallback, Why.FALLBACK_NOT_KNOWN)))
-        if person.active and (person.push or not self.directory.push or why is not Why.ORDERER):
+        if person.active and (person.push or not personal(self.directory.push) or why is not Why.ORDERER):
             return _once((Addressee(address, why), *covers))
         if person.active:
             # The inbox shows it to them, but nothing can call them to it: the next in the ladder hears too.

@@ -7,6 +7,7 @@ It does not decide when a step is taken (`alerts.reconcile`, `alerts.answers`) a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -61,6 +62,16 @@ UNANSWERED = (State.RAISED, State.TOLD, State.SNOOZED)
 ASKING = (State.RAISED, State.TOLD)
 """Waiting for an answer now: what escalates."""
 TAKEN_ON = (State.ACKNOWLEDGED, State.FOLLOWING_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A step that was taken: its event, and the alert's new version."""
+
+    alert_id: int
+    event_id: int
+    step: Step
+    version: int
 
 
 class NotAllowed(Exception):

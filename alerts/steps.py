@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert
 
-from alerts import audit, timers
+from alerts import audit, record_systems, timers
 from alerts.escalation import ASKS, STOPS
 from alerts.people import Actor
-from alerts.states import ENDED, State, Step, after
+from alerts.states import ENDED, State, Step, Taken, after
 from alerts.tables import ALERT, ALERT_EVENT
 from rules.findings import Severity
 
@@ -37,16 +37,6 @@ class Standing:
     id: int
     patient_id: int
     state: State
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A step that was taken: its event, and the alert's new version."""
-
-    alert_id: int
-    event_id: int
-    step: Step
     version: int
 
 
@@ -89,7 +79,9 @@ def take(
     timers.after_step(connection, alert.id, step, Severity(row.severity), row.policy_id, cause.at)
     event = _event(connection, alert.id, version, step, (alert.state, to), cause)
     audit.record(connection, [_entry(alert.patient_id, event, cause)])
-    return Taken(alert.id, event.id, step, version)
+    taken = Taken(alert.id, event.id, step, version)
+    record_systems.follow(connection, alert.patient_id, taken)
+    return taken
 
 
 def start(connection: Connection, row: Mapping[str, Any], cause: Cause, step: Step = Step.RAISE) -> Taken:

@@ -27,8 +27,8 @@ from alerts.snapshot import (
     time_text,
     tree_document,
 )
-from alerts.states import State, Step
-from alerts.steps import Cause, Standing, Taken, start, take
+from alerts.states import State, Step, Taken
+from alerts.steps import Cause, Standing, start, take
 from alerts.tables import ALERT
 from alerts.telling import News, carried_by, enqueue
 from rules.findings import Judgment, RuleJudgment, Severity

@@ -22,7 +22,7 @@ from alerts.due import Reach
 from alerts.holding import HeldFor, Surge
 from alerts.people import Actor
 from alerts.reconcile import Reason
-from alerts.routing import INBOX
+from alerts.routing import INBOX, Lane
 from alerts.snapshot import follow_ups_of
 from alerts.states import State, Step
 from alerts.steps import Cause, Standing, take
@@ -236,11 +236,17 @@ def _release(connection: Connection, row: Row[Any], reach: Reach, now: datetime)
 
 
 def _lanes(news: News, outcome: str, *, inbox: bool) -> News:
-    """Released: every lane of its own. Merged: the inbox of its own, the rest in one message for each."""
+    """Released: every lane of its own. Merged: the inbox and the record of its own, the rest in one message
+    for each person.
+    """
     if outcome != Outcome.MERGE:
         return news
-    kept = tuple(lane for lane in news.lanes if (lane.channel == INBOX) is inbox)
+    kept = tuple(lane for lane in news.lanes if _is_its_own(lane) is inbox)
     return News(news.taken, news.severity, news.headline, kept)
+
+
+def _is_its_own(lane: Lane) -> bool:
+    return lane.channel == INBOX or lane.address.is_record_system
 
 
 def _void(connection: Connection, row: Row[Any], now: datetime) -> None:

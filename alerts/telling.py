@@ -7,7 +7,7 @@ told.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,10 +17,25 @@ from alerts import directory
 from alerts.leases import PENDING, database_now
 from alerts.people import Address
 from alerts.routing import Lane
-from alerts.steps import Taken
+from alerts.states import Step, Taken
 from alerts.tables import ALERT, DELIVERY, NOTICE
 from rules.findings import Severity
 
+WRITTEN = (
+    Step.RAISE,
+    Step.RELEASE,
+    Step.JOIN,
+    Step.AMEND,
+    Step.WORSEN,
+    Step.ACKNOWLEDGE,
+    Step.REASSIGN,
+    Step.DISMISS,
+    Step.RESOLVE,
+    Step.REOPEN,
+    Step.CLOSE,
+    Step.WITHDRAW,
+)
+"""The steps a record system is told of: they change what it shows. Whom we remind is no part of a record."""
 HELD = "|held"
 """The end of the name of a lane that waits for a digest or for the end of quiet hours."""
 
@@ -59,7 +74,7 @@ def enqueue(
     """Write the deliveries that tell `news`, the most severe first in each; their ids."""
     bundles: dict[Lane, list[News]] = {}
     for item in sorted(news, key=lambda n: (n.severity.rank, n.taken.alert_id)):
-        for lane in dict.fromkeys(item.lanes):
+        for lane in dict.fromkeys(_fitting(item)):
             bundles.setdefault(lane, []).append(item)
     if not bundles:
         return ()
@@ -80,6 +95,12 @@ def lane_name(patient_id: int, lane: Lane) -> str:
     """Kept in order by this name. What is held waits in a lane of its own, and holds up nothing urgent."""
     name = f"{patient_id}|{lane.channel}|{lane.address.system}|{lane.address.id}"
     return f"{name}{HELD}" if lane.held_until else name
+
+
+def _fitting(news: News) -> Iterator[Lane]:
+    for lane in news.lanes:
+        if not lane.address.is_record_system or news.taken.step in WRITTEN:
+            yield lane
 
 
 def _deliver(

@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 
 from alerts.channels.channel import Channel
 from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
+from alerts.channels.fhir import FhirChannel, token_in
 from alerts.channels.guarded_http import WrongUrl, target_of
+from alerts.channels.record_entry import Entries
 from alerts.channels.webhook import WebhookChannel, WrongSecret, keys_of
 from worker import clock
+from worker.record_entries import nothing
 from worker.settings import Settings, SettingsError
 
 SENDER = "ferrule@localhost"
@@ -20,7 +23,7 @@ SENDER = "ferrule@localhost"
 
 def push_channels(settings: Settings) -> tuple[str, ...]:
     """The channels that are switched on."""
-    switches = {"email": settings.smtp_url, "webhook": settings.webhook_url}
+    switches = {"email": settings.smtp_url, "webhook": settings.webhook_url, "fhir": settings.fhir_url}
     return tuple(name for name, value in switches.items() if value)
 
 
@@ -49,14 +52,31 @@ def webhook_channel(settings: Settings) -> WebhookChannel | None:
     return WebhookChannel(target, keys, settings.links_to, clock.now)
 
 
-MAKERS: Mapping[str, Callable[[Settings], Channel | None]] = {
-    "email": email_channel,
-    "webhook": webhook_channel,
+def fhir_channel(settings: Settings, entries: Entries) -> FhirChannel | None:
+    """The channel for FHIR_URL. Raises SettingsError, without the URL."""
+    if settings.fhir_url is None:
+        return None
+    try:
+        base = target_of(settings.fhir_url.get_secret_value(), settings.private_host_names)
+    except WrongUrl as error:
+        raise SettingsError(f"FERRULE_FHIR_URL: {error}") from None
+    if "?" in base.path:
+        raise SettingsError("FERRULE_FHIR_URL: expected no query in it")
+    path = settings.fhir_token_file
+    return FhirChannel(base, lambda: token_in(path) if path else None, entries, settings.links_to, clock.now)
+
+
+Maker = Callable[[Settings, Entries], Channel | None]
+
+MAKERS: Mapping[str, Maker] = {
+    "email": lambda settings, _: email_channel(settings),
+    "webhook": lambda settings, _: webhook_channel(settings),
+    "fhir": fhir_channel,
 }
-"""What makes each channel from the settings; None: it is off."""
+"""What makes each channel from the settings, and from what reads alerts whole; None: it is off."""
 
 
 def check_channels(settings: Settings) -> None:
     """Raises SettingsError for the first channel whose settings cannot be understood."""
     for make in MAKERS.values():
-        make(settings)
+        make(settings, nothing)

@@ -199,6 +199,12 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="whsec_…, its signing secret; two by a space while they are exchanged."
     )
+    fhir_url: SecretStr | None = Field(
+        None, description="https://…/fhir of the server that alerts are written to (needs PUBLIC_URL)."
+    )
+    fhir_token_file: Path | None = Field(
+        None, description="File with FHIR_URL's bearer token, read anew for each attempt."
+    )
     private_hosts: str | None = Field(
         None, description="Hosts of our own network that channels may send to, by commas; http is for these."
     )
@@ -302,6 +308,14 @@ class Settings(BaseSettings):
         _refuse_shared_address(self)
         return self
 
+        if (self.audit_heads_dir or self.audit_heads_url) and not self.audit_key:
+            raise ValueError(
+                "FERRULE_AUDIT_HEADS_DIR and FERRULE_AUDIT_HEADS_URL need FERRULE_AUDIT_KEY_FILE"
+            )
+        if self.fhir_url and not self.public_url:
+            raise ValueError("FERRULE_FHIR_URL needs FERRULE_PUBLIC_URL")
+        if self.fhir_token_file and not self.fhir_url:
+            raise ValueError("FERRULE_FHIR_TOKEN_FILE is set but FERRULE_FHIR_URL is not")
     @property
     def test_patients_begin(self) -> tuple[str, ...]:
         """The beginnings in TEST_PATIENTS."""

@@ -16,6 +16,7 @@ from worker import metrics
 from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.logs import logger
+from worker.record_entries import entries_in
 from worker.settings import Settings
 from worker.tables import PATIENT
 
@@ -31,7 +32,7 @@ def inbox_due(deps: Deps) -> int:
 
 def push_due(deps: Deps, name: str) -> int:
     """Send what is due by one channel; how many were attempted. None where it is off."""
-    channel = MAKERS[name](deps.settings)
+    channel = MAKERS[name](deps.settings, entries_in(deps.engine))
     return _deliver(deps, channel) if channel else 0
 
 

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -108,11 +108,11 @@ def payload(message: Message, page_url: str) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def judge_reply(reply: Reply, now: datetime) -> None:
+def judge_reply(reply: Reply, now: datetime, for_good: Set[int] = FOR_GOOD) -> None:
     """Nothing for 2xx; raises Refused or Passing for the rest."""
     if 200 <= reply.status < 300:
         return
-    if reply.status in FOR_GOOD:
+    if reply.status in for_good:
         raise Refused(f"status-{reply.status}")
     reason = "redirect" if 300 <= reply.status < 400 else f"status-{reply.status}"
     raise Passing(reason, is_down=True, retry_after=retry_after(reply.headers.get("retry-after"), now))

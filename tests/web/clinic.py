@@ -15,8 +15,8 @@ from alerts.addressing import address
 from alerts.people import Address, ferrule
 from alerts.routing import Addressee, Covering, Why
 from alerts.snapshot import evidence_documents, follow_up_documents, tree_document
-from alerts.states import State, Step
-from alerts.steps import Cause, Standing, Taken, start, take
+from alerts.states import State, Step, Taken
+from alerts.steps import Cause, Standing, start, take
 from alerts.tables import ADDRESSEE, ALERT, FOLLOW_UP, STORM
 from rules.findings import AbsentEvidence, Evidence, FollowUp, ResultEvidence, Severity, TreeNode
 from rules.truth import Truth

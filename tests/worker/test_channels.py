@@ -6,30 +6,34 @@ import pytest
 from sqlalchemy import Engine
 
 from alerts.destinations import BEFORE_IT_IS_SAID, note_failing, note_taking
+from tests.alerts.fhir_server import fhir_server
 from tests.services.smtp import MailSink
-from tests.worker.made_up import deps_on
+from tests.worker.made_up import RULE, deps_on
+from tests.worker.test_hl7_judged import B12, ferritin, message, send
 from worker.channels import MAKERS, check_channels, push_channels
 from worker.database import db_now, writing
 from worker.destinations import destinations_due
-from worker.poller import DUTIES
+from worker.poller import DUTIES, turn
+from worker.record_entries import nothing
 from worker.settings import SettingsError, read_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a made-up key of 26 bytes.").decode()
 HOOK = {"FERRULE_WEBHOOK_URL": "https://hooks.hospital.test/ferrule", "FERRULE_WEBHOOK_SECRET": SECRET}
+FHIR = {"FERRULE_FHIR_URL": "https://fhir.hospital.test/r4", "FERRULE_PUBLIC_URL": "https://ferrule.test"}
 MAIL = {"FERRULE_SMTP_URL": "smtp://relay.hospital.test"}
 
 
 def test_a_site_that_sets_nothing_has_the_inbox_alone() -> None:
     settings = read_settings({})
     assert push_channels(settings) == ()
-    assert [make(settings) for make in MAKERS.values()] == [None] * len(MAKERS)
+    assert [make(settings, nothing) for make in MAKERS.values()] == [None] * len(MAKERS)
 
 
-@pytest.mark.parametrize(("name", "given"), [("webhook", HOOK), ("email", MAIL)])
+@pytest.mark.parametrize(("name", "given"), [("webhook", HOOK), ("email", MAIL), ("fhir", FHIR)])
 def test_a_channel_is_on_by_its_settings(name: str, given: dict[str, str]) -> None:
     settings = read_settings(given)
     assert push_channels(settings) == (name,)
-    channel = MAKERS[name](settings)
+    channel = MAKERS[name](settings, nothing)
     assert channel is not None
     assert (channel.name, channel.instant) == (name, False)
 
@@ -53,6 +57,37 @@ def test_b103_what_cannot_be_used_stops_the_start_without_being_shown(
     with pytest.raises(SettingsError, match=names) as error:
         check_channels(settings)
     assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://fhir.hospital.test/hidden", "https://fhir.test/r4?hidden", "hidden"])
+def test_b103_a_fhir_server_that_cannot_be_used_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match="FERRULE_FHIR_URL") as error:
+        check_channels(read_settings({**FHIR, "FERRULE_FHIR_URL": url}))
+    assert "hidden" not in str(error.value)
+
+
+def test_a_fhir_server_needs_the_address_its_identifiers_begin_with() -> None:
+    with pytest.raises(SettingsError, match="FERRULE_PUBLIC_URL"):
+        read_settings({"FERRULE_FHIR_URL": "https://fhir.hospital.test/r4"})
+
+
+def test_f66_from_a_result_to_a_fhir_server_and_back_when_it_is_corrected(engine: Engine) -> None:
+    with fhir_server() as server:
+        deps = deps_on(
+            engine, fhir_url=server.url, public_url="https://ferrule.test", private_hosts="127.0.0.1"
+        )
+        send(deps, message("A", ferritin("9", "F"), B12))
+        turn(deps)
+        before = {issue["code"]["coding"][0]["code"]: issue for issue in server.of("DetectedIssue")}
+        assert before[RULE]["status"] == "final"
+        assert before[RULE]["patient"]["identifier"]["value"].encode() in message("A")
+        send(deps, message("B", ferritin("9", "W")))
+        turn(deps)
+        after = {issue["code"]["coding"][0]["code"]: issue for issue in server.of("DetectedIssue")}
+        assert {rule: issue["id"] for rule, issue in before.items()} == {
+            rule: issue["id"] for rule, issue in after.items() if rule in before
+        }
+        assert after[RULE]["status"] == "entered-in-error"
 
 
 def test_a_host_of_our_own_may_be_named() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from alerts import audit, directory
 from alerts.preferences import NONE, Preferences
+from alerts.routing import personal
 from worker.channels import push_channels
 from worker.database import db_now, reading, writing
 from worker.web import trail
@@ -60,7 +61,7 @@ def keep(
 ) -> Response:
     """Keep what is preferred from now on."""
     try:
-        wanted = _wanted(asked, push_channels(have.settings))
+        wanted = _wanted(asked, personal(push_channels(have.settings)))
     except ValueError:
         return _page(request, reader, have, 422, UNFIT)
     with writing(have.engine) as connection:
@@ -96,7 +97,7 @@ def _page(
         person = directory.person(connection, own_of(reader))
     wants = person.preferences if person else NONE
     shown = {
-        "channels": [(name, name in wants.among((name,))) for name in push_channels(have.settings)],
+        "channels": [(name, name in wants.among((name,))) for name in personal(push_channels(have.settings))],
         "digest": f"{wants.digest:%H:%M}" if wants.digest else "",
         "quiet": [f"{moment:%H:%M}" for moment in (wants.quiet.since, wants.quiet.until)]
         if wants.quiet
