@@ -305,17 +305,10 @@ class Settings(BaseSettings):
         if self.mllp_client_crl and not self.mllp_client_ca:
             raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
         _refuse_half_a_sign_in(self)
+        _refuse_half_a_record_system(self)
         _refuse_shared_address(self)
         return self
 
-        if (self.audit_heads_dir or self.audit_heads_url) and not self.audit_key:
-            raise ValueError(
-                "FERRULE_AUDIT_HEADS_DIR and FERRULE_AUDIT_HEADS_URL need FERRULE_AUDIT_KEY_FILE"
-            )
-        if self.fhir_url and not self.public_url:
-            raise ValueError("FERRULE_FHIR_URL needs FERRULE_PUBLIC_URL")
-        if self.fhir_token_file and not self.fhir_url:
-            raise ValueError("FERRULE_FHIR_TOKEN_FILE is set but FERRULE_FHIR_URL is not")
     @property
     def test_patients_begin(self) -> tuple[str, ...]:
         """The beginnings in TEST_PATIENTS."""
@@ -357,6 +350,13 @@ def _refuse_half_a_sign_in(settings: Settings) -> None:
         raise ValueError("FERRULE_OIDC_ISSUER: expected https://…")
     if "openid" not in settings.oidc_scope.split():
         raise ValueError("FERRULE_OIDC_SCOPE: expected openid among them")
+
+
+def _refuse_half_a_record_system(settings: Settings) -> None:
+    if settings.fhir_url and not settings.public_url:
+        raise ValueError("FERRULE_FHIR_URL needs FERRULE_PUBLIC_URL")
+    if settings.fhir_token_file and not settings.fhir_url:
+        raise ValueError("FERRULE_FHIR_TOKEN_FILE is set but FERRULE_FHIR_URL is not")
 
 
 def _refuse_shared_address(settings: Settings) -> None:
