@@ -11,10 +11,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from alerts.states import OPEN
 from alerts.tables import ALERT
+from rules.history import View
 from tests.properties import formats
 from tests.properties.formats import FHIR_DOORS, HL7_DOORS, Door, Sent, Statement, World, as_event, named
 from tests.properties.test_any_door_any_order import DOORS
@@ -22,6 +23,7 @@ from tests.worker.made_up import LOINC, deps_on
 from worker.composition import Deps
 from worker.database import reading
 from worker.pipeline import judge
+from worker.records import load
 from worker.tables import MESSAGE, PATIENT, RECORD, RESULT
 
 TAKEN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
@@ -57,7 +59,7 @@ def _result(draw: Any, number: int) -> Statement:
     value, (code, unit) = draw(st.sampled_from(VALUES[analyte])), LOINC[analyte]
     compared = isinstance(value, str)
     said = {
-        "id": named(home, analyte, draw(st.integers(1, 2))),
+        "id": named(home, analyte, draw(st.sampled_from([1, 1, 1, 2]))),
         "system": "http://loinc.org",
         "code": code,
         "value": value[1:] if compared else value,
@@ -94,8 +96,19 @@ def ending(engine: Engine, world: World) -> Mapping[str, Any]:
         return {
             "results": {_of_result(row) for row in results},
             "records": {_of_record(row) for row in records},
+            "in force": _in_force(connection, patient),
             "alerts": {(row.rule, row.severity) for row in connection.execute(open_)},
         }
+
+
+def _in_force(connection: Connection, patient: int) -> set[tuple[Any, ...]]:
+    """What counts now: of each result and record the version that has the last word."""
+    view = View(load(connection, [patient])[patient].history, as_of=datetime.now(UTC))
+    results = (one for analyte in VALUES for one in view.results(analyte, preliminary=True))
+    records = (one for found in view.records.values() for one in found)
+    return {(one.id, one.status, one.reported_value) for one in results} | {
+        (one.code, one.status, one.start) for one in records
+    }
 
 
 def _of_result(row: Any) -> tuple[Any, ...]:

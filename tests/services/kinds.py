@@ -84,6 +84,7 @@ KINDS = {
             "chromium",
         ),
         Kind("openssl", "certificates", lambda: on_path("openssl"), "openssl"),
+        Kind("curl", "events from another program", lambda: on_path("curl"), "curl"),
         Kind("npm", "the rules as CQL, an OpenID provider: programs of others in node", _npm, "npm"),
     )
 }
