@@ -134,11 +134,25 @@ def verify(
         *_unsealed(connection, until),
         *_broken_events(connection, until),
     ]
-    if kept_head is not None and kept_head.seq:
-        at_head = select(AUDIT_SEAL.c.hash).where(AUDIT_SEAL.c.seq == kept_head.seq)
-        if connection.execute(at_head).scalar() != kept_head.hash:
-            breaks.append(Break("head", kept_head.seq, None))
+    if kept_head is not None and not stands(connection, kept_head):
+        breaks.append(Break("head", kept_head.seq, None))
     return breaks
+
+
+def stands(connection: Connection, kept_head: Head) -> bool:
+    """Whether a head that was kept elsewhere is still a link of the chain: its tail was not cut before it."""
+    at_head = select(AUDIT_SEAL.c.hash).where(AUDIT_SEAL.c.seq == kept_head.seq)
+    return kept_head.seq == 0 or connection.execute(at_head).scalar() == kept_head.hash
+
+
+def oldest_unsealed(connection: Connection) -> datetime | None:
+    """Since when a record waits to be sealed; None: none does."""
+    newest = connection.execute(select(func.max(AUDIT_SEAL.c.audit_id))).scalar() or 0
+    waiting = select(func.min(AUDIT.c.at)).outerjoin(AUDIT_SEAL, AUDIT_SEAL.c.audit_id == AUDIT.c.id)
+    found: datetime | None = connection.execute(
+        waiting.where(AUDIT_SEAL.c.seq.is_(None), AUDIT.c.id > newest - LOOK_BACK)
+    ).scalar()
+    return found
 
 
 def canonical(fields: Iterable[str], row: Row[Any]) -> bytes:

@@ -12,7 +12,7 @@ from alerts.due import Clock
 from alerts.policy import read_policy
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
-from worker import faultpoints, metrics, runtime
+from worker import faultpoints, head_signing, metrics, runtime
 from worker.channels import check_channels
 from worker.database import db_now, make_engine, writing
 from worker.doorbell import Doorbell
@@ -71,6 +71,7 @@ def check(settings: Settings) -> None:
     load_sources(settings.sources_file)
     read_policy(settings.escalation_file)
     check_channels(settings)
+    head_signing.check(settings)
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)
 

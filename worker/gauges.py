@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import storms
+from alerts import audit, storms
 from alerts.follow_up import Expectation
 from alerts.holding import HeldFor, Surge
 from alerts.states import ASKING, OPEN, UNANSWERED, State
@@ -54,6 +54,7 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "build_info": ("The running version.", ("version",)),
     "alerts_held": ("Alerts that are raised and not told, by why.", ("reason",)),
     "storms_open": ("Surges whose held alerts wait for a person.", ("kind", "key")),
+    "audit_unsealed_oldest_seconds": ("Age of the oldest audit record that no link seals yet.", ()),
     "database_up": ("Whether the database answered this scrape.", ()),
 }
 
@@ -93,6 +94,8 @@ class DatabaseGauges(Collector):
         _held(connection, families, self._source_name)
         _outbox(connection, families, now)
         _follow_ups(connection, families, now)
+        waits = audit.oldest_unsealed(connection)
+        families["audit_unsealed_oldest_seconds"].add_metric([], _age(waits, now))
         _rules(connection, families)
         self._intake.fill(connection, families, now)
         _sources(connection, families, self._source_name)

@@ -104,6 +104,24 @@ SOURCES_REFUSED = Gauge(
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
 )
+AUDIT_HEAD_WANTED = Gauge(
+    "ferrule_audit_head_wanted",
+    "1 where the head of the audit chain is to be kept elsewhere.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+AUDIT_HEAD_KEPT = Gauge(
+    "ferrule_audit_head_last_kept_timestamp_seconds",
+    "When the head of the audit chain was last kept elsewhere.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+AUDIT_BROKEN = Gauge(
+    "ferrule_audit_broken",
+    "1 while a head that was kept elsewhere is no link of the audit chain any more.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 RECEIVED_TO_TOLD = Histogram(
     "ferrule_received_to_told_seconds", "From a message's receipt to its alert's delivery.",
     buckets=SECONDS, registry=REGISTRY,

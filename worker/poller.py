@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alerts import answers, audit
+from worker import audit_heads
 from worker.channels import MAKERS, push_channels
 from worker.composition import Deps
 from worker.database import writing
@@ -92,6 +93,7 @@ DUTIES: Mapping[str, Duty] = {
     "destinations": Duty(lambda deps: destinations_due(deps) > 0, 5.0),
     "gaps": Duty(gaps_due, 2.0),
     "seal": Duty(_seal, 1.0),
+    "keep-head": Duty(audit_heads.keep_due, audit_heads.EVERY.total_seconds()),
     "canary": Duty(_ring_canary, CANARY_SECONDS),
 }
 

@@ -267,6 +267,16 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(30, ge=1, le=3600, description="How long claimed work belongs to its claimer.")
     attempts: int = Field(3, ge=1, le=20, description="Runs of one message before it is set aside.")
     batch_size: int = Field(50, ge=1, le=1000, description="Messages judged together.")
+    audit_key: SecretStr | None = Field(
+        None,
+        description="PEM of the Ed25519 private key that signs heads of the audit chain; AUDIT_KEY_FILE.",
+    )
+    audit_heads_dir: Path | None = Field(
+        None, description="Directory of another machine (a share) to keep the signed head in every 5 minutes."
+    )
+    audit_heads_url: SecretStr | None = Field(
+        None, description="https://… the signed head is posted to every 5 minutes (application/jose)."
+    )
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="From where on.")
     demo_seed: int = Field(1, description="Which synthetic day the demo plays.")
@@ -305,6 +315,10 @@ class Settings(BaseSettings):
         if self.mllp_client_crl and not self.mllp_client_ca:
             raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
         _refuse_half_a_sign_in(self)
+        if (self.audit_heads_dir or self.audit_heads_url) and not self.audit_key:
+            raise ValueError(
+                "FERRULE_AUDIT_HEADS_DIR and FERRULE_AUDIT_HEADS_URL need FERRULE_AUDIT_KEY_FILE"
+            )
         _refuse_half_a_record_system(self)
         _refuse_shared_address(self)
         return self
