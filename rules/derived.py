@@ -11,11 +11,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import product
+from typing import NamedTuple
 
 from rules.analytes import CATALOGUE, to_canonical
 from rules.facts import Comparator, Quantity, Result, Status
 
-_Found = Mapping[str, Sequence[Result]]
+
+class _Number(NamedTuple):
+    """A number that the formulas take, with the result it was printed in."""
+
+    result: Result
+    analyte: str
+    quantity: Quantity
+
+
+_Found = Mapping[str, Sequence[_Number]]
 _Formula = Callable[[Decimal, Decimal], Decimal]
 _PRINTED = Decimal("0.01")
 # Transferrin of 79.6 kDa binds two irons: 100 / (2 x 12.56).
@@ -31,10 +41,11 @@ _FLIPPED = {
 
 def derived(results: Sequence[Result]) -> tuple[Result, ...]:
     """The saturations and Mentzer indices that the results allow, oldest first."""
-    by_time: dict[datetime, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    by_time: dict[datetime, dict[str, list[_Number]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        if result.analyte in _USED and result.effective_at is not None and result.quantity is not None:
-            by_time[result.effective_at][result.analyte].append(result)
+        at, name, quantity = result.effective_at, result.analyte, result.quantity
+        if name in _USED and at is not None and quantity is not None:
+            by_time[at][name].append(_Number(result, name, quantity))
     return tuple(new for at in sorted(by_time) for new in _of_one_time(by_time[at]))
 
 
@@ -63,15 +74,15 @@ _CAPACITIES: Mapping[str, _Formula] = {
 
 
 def _each(
-    name: str, tops: Sequence[Result], bottoms: Sequence[Result], formula: _Formula
+    name: str, tops: Sequence[_Number], bottoms: Sequence[_Number], formula: _Formula
 ) -> Iterator[Result]:
     for top, bottom in product(tops, bottoms):
         quantity = _quantity(name, top, bottom, formula)
         if quantity is not None:
-            yield _result(name, top, bottom, quantity)
+            yield _result(name, top.result, bottom.result, quantity)
 
 
-def _quantity(name: str, top: Result, bottom: Result, formula: _Formula) -> Quantity | None:
+def _quantity(name: str, top: _Number, bottom: _Number, formula: _Formula) -> Quantity | None:
     """The formula's value, all of them rising with `top` and falling with `bottom`; None when it has none."""
     comparator, (numerator, denominator) = _sign(top, bottom), _on_one_scale(top, bottom)
     if comparator is None or numerator is None or denominator is None or denominator <= 0:
@@ -85,32 +96,27 @@ def _quantity(name: str, top: Result, bottom: Result, formula: _Formula) -> Quan
     )
 
 
-def _sign(top: Result, bottom: Result) -> Comparator | None:
+def _sign(top: _Number, bottom: _Number) -> Comparator | None:
     """The sign of the quotient; None when both are censored."""
-    if top.quantity is None or bottom.quantity is None:
-        return None
     above, below = top.quantity.comparator, _FLIPPED[bottom.quantity.comparator]
     if above is Comparator.EQ:
         return below
     return above if below is Comparator.EQ else None
 
 
-def _on_one_scale(top: Result, bottom: Result) -> tuple[Decimal | None, Decimal | None]:
+def _on_one_scale(top: _Number, bottom: _Number) -> tuple[Decimal | None, Decimal | None]:
     """Both as reported when iron and its capacity share a dimension (no factor needed), else canonical."""
-    one, other = top.quantity, bottom.quantity
-    if one is not None and other is not None and one.dimension == other.dimension and _alike(top, bottom):
-        return one.base, other.base
+    if top.quantity.dimension == bottom.quantity.dimension and _alike(top, bottom):
+        return top.quantity.base, bottom.quantity.base
     return _canonical(top), _canonical(bottom)
 
 
-def _alike(top: Result, bottom: Result) -> bool:
+def _alike(top: _Number, bottom: _Number) -> bool:
     return top.analyte == "iron" and bottom.analyte in ("tibc", "uibc")
 
 
-def _canonical(result: Result) -> Decimal | None:
-    if result.quantity is None or result.analyte is None:
-        return None
-    return to_canonical(CATALOGUE[result.analyte], result.quantity.base, result.quantity.dimension)
+def _canonical(number: _Number) -> Decimal | None:
+    return to_canonical(CATALOGUE[number.analyte], number.quantity.base, number.quantity.dimension)
 
 
 def _result(name: str, top: Result, bottom: Result, quantity: Quantity) -> Result:

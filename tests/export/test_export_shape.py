@@ -21,6 +21,7 @@ from rules.export_text import NotExportable, decimal, quoted, worded
 from rules.load import load_ruleset
 from rules.ruleset import Ruleset
 from rules.syntax import parse_leaf
+from tests.rules.rule_files import write_rule
 from worker.cli import app
 from worker.failures import USAGE, Failure
 
@@ -57,6 +58,29 @@ def test_a_rule_that_reaches_a_lost_definition_is_lost_too() -> None:
 def test_a_difference_without_a_factor_is_refused() -> None:
     with pytest.raises(NotExportable, match="no factor from fL"):
         leaf(parse_leaf("hemoglobin falls 20 fL within 30 d"))
+
+
+def test_an_order_of_an_analyte_without_a_name_of_its_own_is_known_by_its_codes_alone(tmp_path: Path) -> None:
+    write_rule(tmp_path, "ordered mcv", more="hold: {any: [ordered ferritin]}\n")
+    facts = export(load_ruleset(tmp_path)).libraries["FerruleFacts"]
+    mcv, ferritin = (_definition(facts, f"{name} ordered") for name in ("mcv", "ferritin"))
+    assert "787-2" in mcv
+    assert "R.name" not in mcv
+    assert "Matches(R.name, " in ferritin
+
+
+def _definition(library: str, name: str) -> str:
+    return library.split(f'define "{name}":')[1].split("define ")[0]
+
+
+def test_lists_that_words_do_not_tell_apart_are_refused_by_name(tmp_path: Path) -> None:
+    """In CQL a list is called by its words: two lists of one name would take each other's place."""
+    early = "known(crp within 3 d of ({}))"
+    one, other = early.format("hemoglobin"), early.format("hemoglobin (also preliminary)")
+    assert list(export(load_ruleset(write_rule(tmp_path / "told", one))).rules) == ["made-up-rule"]
+    lost = export(load_ruleset(write_rule(tmp_path / "lost", f"{one}\n        - {other}")))
+    assert lost.rules == {}
+    assert lost.refused == {"made-up-rule": "two lists of results have one name in words"}
 
 
 def test_every_concept_can_be_said() -> None:

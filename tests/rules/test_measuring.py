@@ -45,6 +45,15 @@ def test_a_word_where_a_number_was_meant_is_unknown(leaf: str) -> None:
     assert evaluator.answer(parse_leaf(leaf)).truth is Truth.UNKNOWN
 
 
+def test_a_newest_that_is_a_word_leaves_the_fall_from_an_earlier_number_unknown() -> None:
+    history, as_of = case_facts("-9d ferritin 90 ug/L; now ferritin 9 ug/L")
+    earlier, newest = history.results
+    worded = replace(history, results=(earlier, replace(newest, quantity=None, coded=Coded.POSITIVE)))
+    fall = parse_leaf("ferritin falls 20 ug/L within 30 d")
+    assert Evaluator(View(history, as_of), VOCABULARY).answer(fall).truth is Truth.TRUE
+    assert Evaluator(View(worded, as_of), VOCABULARY).answer(fall).truth is Truth.UNKNOWN
+
+
 def test_a_word_has_no_canonical_number() -> None:
     history, _ = _worded("now ferritin 9 ug/L")
     assert canonical(history.results[0]) is None

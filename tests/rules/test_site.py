@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from rules.building import leaves
 from rules.cases import run_cases
 from rules.describe import change_lines
 from rules.load import load_ruleset
+from rules.ruleset import Ruleset
 from rules.yaml_source import BadFile
 from tests.rules.rule_files import write_rule
 
@@ -62,6 +64,24 @@ def test_a_site_case_that_does_not_hold_is_a_failure(tmp_path: Path) -> None:
     (failure,) = [f for f in run_cases(ruleset) if f is not None]
     assert not failure.moved
     assert failure.where.startswith("site.yaml:")
+
+
+def _nested(folder: Path, change: str) -> Ruleset:
+    """A rule whose limit stands among alternatives, of which one must hold, with a site's change over it."""
+    rules = write_rule(folder / "rules", "at_least: {n: 1, of: [ferritin < 30 ug/L, {all: [tsat < 20 %]}]}")
+    site = SIGNED + f"changes:\n  - {{in: made-up-rule, {change}, because: as the board decided}}\n"
+    (folder / "site.yaml").write_text(site)
+    return load_ruleset(rules, folder / "site.yaml")
+
+
+def test_a_limit_within_nested_blocks_is_changed_there_and_nowhere_else(tmp_path: Path) -> None:
+    changed = _nested(tmp_path, "from: tsat < 20 %, to: tsat < 16 %").rules["made-up-rule"]
+    assert [leaf.text for leaf in leaves(changed.when)] == ["ferritin < 30 ug/L", "tsat < 16 %"]
+
+
+def test_of_nested_blocks_the_conditions_are_named_and_not_how_many_must_hold(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"there stand: ferritin < 30 ug/L; high; tsat < 20 %$"):
+        _nested(tmp_path, "from: tsat < 21 %, to: tsat < 16 %")
 
 
 def test_a_row_of_a_table_may_read_otherwise(tmp_path: Path) -> None:

@@ -66,6 +66,14 @@ def test_a_concept_of_the_site_s_own_can_be_asked_for_and_stands_in_cases_by_its
         load_ruleset(tmp_path / "rules")
 
 
+def test_a_site_s_own_concept_means_what_the_parts_it_includes_mean(tmp_path: Path) -> None:
+    own = OWN.replace("    because", "    includes: [oral_iron]\n    because")
+    write_rule(tmp_path / "rules", "medication ferro_drink within 90 d")
+    for fact, expected in (("oral_iron", "fires"), ("ferro_drink", "fires"), ("b12_supplement", "silent")):
+        assert _failures(tmp_path, own + _case("made-up-rule", fact, expected)) == []
+    assert _failures(tmp_path, OWN + _case("made-up-rule", "oral_iron", "silent")) == []
+
+
 def test_what_was_added_is_signed_and_shown_with_the_rules_that_rest_on_it(tmp_path: Path) -> None:
     plain, ruleset = load_ruleset(), load_ruleset(site=_site(tmp_path, IRON_DRINK))
     said = "\n".join(change_lines(ruleset, "oral-iron-no-response"))
