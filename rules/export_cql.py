@@ -135,14 +135,14 @@ def _refused(ruleset: Ruleset, lost: Mapping[str, str]) -> dict[str, str]:
 
 
 def _why_not(conditions: Iterable[nodes.Condition], concepts: Mapping[str, Concept]) -> str | None:
+    parts = _distinct(conditions)
     try:
-        for part in _distinct(conditions):
+        for part in parts:
             for concept in concepts_of(part):
                 if why := concept_why_not(concepts[concept]):
                     return f"concept {concept}: {why}"
             leaf(part)
-            for selection in lists_of(part):
-                results_list(selection)
+        _lists(parts)
     except NotExportable as error:
         return str(error)
     return None
@@ -210,12 +210,21 @@ def _start(version: str, shared: Iterable[str], over: Iterable[Rule] = ()) -> It
 def _leaves(conditions: Iterable[nodes.Condition], definitions: str) -> Iterator[str]:
     """The lists of results that conditions rest on, then their leaves."""
     parts = _distinct(conditions)
+    yield from _lists(parts)
+    for part in parts:
+        yield f"define {identifier(part.text)}:\n  {leaf(part, definitions)}\n"
+
+
+def _lists(parts: Iterable[nodes.Leaf]) -> Iterable[str]:
+    """The lists of results that leaves rest on; each is called by its words.
+
+    Raises:
+        NotExportable: one cannot be said, or two have the same words.
+    """
     lists = {results_list(s): named(s) for part in parts for s in lists_of(part)}
     if len(set(lists.values())) < len(lists):
         raise NotExportable("two lists of results have one name in words")
-    yield from lists
-    for part in parts:
-        yield f"define {identifier(part.text)}:\n  {leaf(part, definitions)}\n"
+    return lists
 
 
 def _answers(rule: Rule, over: list[str]) -> Iterator[str]:
