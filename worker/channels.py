@@ -6,12 +6,15 @@ of its own, so that a dead one never delays another.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from alerts.channels.channel import Channel
 from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
 from alerts.channels.fhir import FhirChannel, token_in
-from alerts.channels.guarded_http import WrongUrl, target_of
+from alerts.channels.guarded_http import MLLP, WrongUrl, target_of
+from alerts.channels.hl7 import Hl7Channel
 from alerts.channels.record_entry import Entries
 from alerts.channels.webhook import WebhookChannel, WrongSecret, keys_of
 from worker import clock
@@ -23,7 +26,12 @@ SENDER = "ferrule@localhost"
 
 def push_channels(settings: Settings) -> tuple[str, ...]:
     """The channels that are switched on."""
-    switches = {"email": settings.smtp_url, "webhook": settings.webhook_url, "fhir": settings.fhir_url}
+    switches = {
+        "email": settings.smtp_url,
+        "webhook": settings.webhook_url,
+        "fhir": settings.fhir_url,
+        "hl7": settings.hl7_record_url,
+    }
     return tuple(name for name, value in switches.items() if value)
 
 
@@ -66,12 +74,33 @@ def fhir_channel(settings: Settings, entries: Entries) -> FhirChannel | None:
     return FhirChannel(base, lambda: token_in(path) if path else None, entries, settings.links_to, clock.now)
 
 
+def hl7_channel(settings: Settings, entries: Entries) -> Hl7Channel | None:
+    """The channel for HL7_RECORD_URL. Raises SettingsError, without the URL."""
+    if settings.hl7_record_url is None:
+        return None
+    try:
+        target = target_of(settings.hl7_record_url.get_secret_value(), settings.private_host_names, MLLP)
+    except WrongUrl as error:
+        raise SettingsError(f"FERRULE_HL7_RECORD_URL: {error}") from None
+    sender = urlsplit(settings.links_to).hostname or "ferrule"
+    return Hl7Channel(target, entries, settings.links_to, sender, lambda: _hl7_tls(settings))
+
+
+def _hl7_tls(settings: Settings) -> ssl.SSLContext:
+    """Read for each attempt: certificates are exchanged while we run."""
+    context = ssl.create_default_context(cafile=settings.hl7_record_ca)
+    if settings.hl7_record_certificate:
+        context.load_cert_chain(settings.hl7_record_certificate)
+    return context
+
+
 Maker = Callable[[Settings, Entries], Channel | None]
 
 MAKERS: Mapping[str, Maker] = {
     "email": lambda settings, _: email_channel(settings),
     "webhook": lambda settings, _: webhook_channel(settings),
     "fhir": fhir_channel,
+    "hl7": hl7_channel,
 }
 """What makes each channel from the settings, and from what reads alerts whole; None: it is off."""
 

@@ -205,6 +205,13 @@ class Settings(BaseSettings):
     fhir_token_file: Path | None = Field(
         None, description="File with FHIR_URL's bearer token, read anew for each attempt."
     )
+    hl7_record_url: SecretStr | None = Field(
+        None, description="mllps://host:port that alerts are sent back to as ORU^R01 (needs PUBLIC_URL)."
+    )
+    hl7_record_ca: Path | None = Field(None, description="PEM authorities of HL7_RECORD_URL's certificate.")
+    hl7_record_certificate: Path | None = Field(
+        None, description="PEM chain and key that are shown to HL7_RECORD_URL."
+    )
     private_hosts: str | None = Field(
         None, description="Hosts of our own network that channels may send to, by commas; http is for these."
     )
@@ -371,6 +378,10 @@ def _refuse_half_a_record_system(settings: Settings) -> None:
         raise ValueError("FERRULE_FHIR_URL needs FERRULE_PUBLIC_URL")
     if settings.fhir_token_file and not settings.fhir_url:
         raise ValueError("FERRULE_FHIR_TOKEN_FILE is set but FERRULE_FHIR_URL is not")
+    if settings.hl7_record_url and not settings.public_url:
+        raise ValueError("FERRULE_HL7_RECORD_URL needs FERRULE_PUBLIC_URL")
+    if (settings.hl7_record_ca or settings.hl7_record_certificate) and not settings.hl7_record_url:
+        raise ValueError("FERRULE_HL7_RECORD_CA and _CERTIFICATE need FERRULE_HL7_RECORD_URL")
 
 
 def _refuse_shared_address(settings: Settings) -> None:

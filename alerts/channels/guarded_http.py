@@ -1,4 +1,4 @@
-"""One HTTP request to an address that a site has configured, and to nowhere else.
+"""One HTTP request, or another exchange, to an address that a site has configured, and to nowhere else.
 
 A name is resolved once, every answer is checked, and the connection goes to a checked address: no loopback,
 private, link-local or otherwise special one, unless the site names its host. No redirect, no proxy, no
@@ -69,26 +69,31 @@ class Reply:
     body: bytes
 
 
-_PORTS = {"https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80, "mllps": 2575, "mllp": 2575}
+HTTP, MLLP = ("https", "http"), ("mllps", "mllp")
+"""Schemes: the one with TLS, and the one without."""
 
 
-def target_of(url: str, private_hosts: Sequence[str] = ()) -> Target:
-    """Checks what can be checked before the name is looked up. http is for the hosts a site names alone."""
+def target_of(url: str, private_hosts: Sequence[str] = (), schemes: tuple[str, str] = HTTP) -> Target:
+    """Checks what can be checked before the name is looked up. What has no TLS is for the hosts a site names
+    alone.
+    """
+    secure, plain = schemes
     if not url.isascii() or not url.isprintable() or " " in url:
         raise WrongUrl("expected a URL in ASCII (a foreign host name as xn--…)")
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        raise WrongUrl("expected https://host/path") from None
-    if parts.scheme not in _PORTS or not host:
-        raise WrongUrl("expected https://host/path")
+        raise WrongUrl(f"expected {secure}://host/path") from None
+    if parts.scheme not in schemes or not host:
+        raise WrongUrl(f"expected {secure}://host/path")
     if "@" in parts.netloc or "\\" in url or parts.fragment:
         raise WrongUrl("expected no user, password or fragment in it")
     private = host in {named.lower().rstrip(".") for named in private_hosts}
     _check_host(host, private)
-    if parts.scheme == "http" and not private:
-        raise WrongUrl("expected https; http is for private hosts that are named")
+    if parts.scheme == plain and not private:
+        raise WrongUrl(f"expected {secure}; {plain} is for private hosts that are named")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], path, private)
 
@@ -145,14 +150,24 @@ class GuardedHttp:
 
     def request(self, method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One request, one answer, whatever its status. Raises NotSent."""
-        with _deadline(self.seconds) as end, _translated(end):
-            connection = _Connection(self._connected(target, end), target)
+        with self.connected(target) as talking:
+            connection = _Connection(talking, target)
             try:
                 fields = {"Host": target.authority, "Accept-Encoding": "identity", "Connection": "close"}
                 connection.request(method, target.path, body, {**fields, **headers})
                 return _read(connection)
             finally:
                 connection.close()
+
+    @contextmanager
+    def connected(self, target: Target) -> Iterator[socket.socket]:
+        """A connection for one exchange, which is over when time is up. Raises NotSent."""
+        with _deadline(self.seconds) as end, _translated(end):
+            talking = self._connected(target, end)
+            try:
+                yield talking
+            finally:
+                talking.close()
 
     def _connected(self, target: Target, end: _Deadline) -> socket.socket:
         addresses = self._addresses(target)
@@ -170,7 +185,7 @@ class GuardedHttp:
         raise failure
 
     def _secured(self, plain: socket.socket, target: Target, end: _Deadline) -> socket.socket:
-        if target.scheme == "http":
+        if target.scheme in (HTTP[1], MLLP[1]):
             return plain
         context = self.tls or ssl.create_default_context()
         try:

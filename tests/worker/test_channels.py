@@ -20,6 +20,10 @@ from worker.settings import SettingsError, read_settings
 SECRET = "whsec_" + base64.b64encode(b"a made-up key of 26 bytes.").decode()
 HOOK = {"FERRULE_WEBHOOK_URL": "https://hooks.hospital.test/ferrule", "FERRULE_WEBHOOK_SECRET": SECRET}
 FHIR = {"FERRULE_FHIR_URL": "https://fhir.hospital.test/r4", "FERRULE_PUBLIC_URL": "https://ferrule.test"}
+HL7 = {
+    "FERRULE_HL7_RECORD_URL": "mllps://engine.hospital.test",
+    "FERRULE_PUBLIC_URL": "https://ferrule.test",
+}
 MAIL = {"FERRULE_SMTP_URL": "smtp://relay.hospital.test"}
 
 
@@ -29,7 +33,7 @@ def test_a_site_that_sets_nothing_has_the_inbox_alone() -> None:
     assert [make(settings, nothing) for make in MAKERS.values()] == [None] * len(MAKERS)
 
 
-@pytest.mark.parametrize(("name", "given"), [("webhook", HOOK), ("email", MAIL), ("fhir", FHIR)])
+@pytest.mark.parametrize(("name", "given"), [("webhook", HOOK), ("email", MAIL), ("fhir", FHIR), ("hl7", HL7)])
 def test_a_channel_is_on_by_its_settings(name: str, given: dict[str, str]) -> None:
     settings = read_settings(given)
     assert push_channels(settings) == (name,)
@@ -88,6 +92,13 @@ def test_f66_from_a_result_to_a_fhir_server_and_back_when_it_is_corrected(engine
             rule: issue["id"] for rule, issue in after.items() if rule in before
         }
         assert after[RULE]["status"] == "entered-in-error"
+
+
+@pytest.mark.parametrize("url", ["mllp://engine.test/hidden", "https://engine.test/hidden", "hidden"])
+def test_b103_an_hl7_receiver_that_cannot_be_used_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match="FERRULE_HL7_RECORD_URL") as error:
+        check_channels(read_settings({**HL7, "FERRULE_HL7_RECORD_URL": url}))
+    assert "hidden" not in str(error.value)
 
 
 def test_a_host_of_our_own_may_be_named() -> None:
