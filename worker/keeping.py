@@ -145,6 +145,7 @@ def _as_sent(sent: Sent | None) -> dict[str, Any]:
         "code_name": sent.name if sent else "",
         "effective_text": sent.effective_at if sent else None,
         "effective_other": sent.other_effective_at if sent else None,
+        "flag": sent.flag if sent else "",
         "marks": [mark.value for mark in sent.marks] if sent else [],
     }
 

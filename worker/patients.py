@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rules.facts import Sex
 from worker.database import is_sqlite
-from worker.tables import PATIENT
+from worker.tables import DEMOGRAPHICS, PATIENT
 
 PatientKey = tuple[str, str]
 
@@ -46,6 +46,23 @@ def members_of(connection: Connection, patients: Sequence[int]) -> Mapping[int, 
     for row in connection.execute(asked.order_by(PATIENT.c.id)):
         found[row.survivor_id].append(row.id)
     return {patient: tuple(rows) for patient, rows in found.items()}
+
+
+def provisional_among(connection: Connection, patients: Collection[int]) -> frozenset[int]:
+    """Those of whom one message alone has said who they are, or none: nothing has confirmed the number yet.
+
+    Two identifiers are compared from the second message on; a registration is such a second one.
+    """
+    root = func.coalesce(PATIENT.c.survivor_id, PATIENT.c.id)
+    told = DEMOGRAPHICS.c
+    confirmed = (
+        select(root)
+        .join(DEMOGRAPHICS, told.patient_id == PATIENT.c.id)
+        .where(root.in_(patients))
+        .group_by(root)
+        .having(func.min(told.message_id) < func.max(told.last_message_id))
+    )
+    return frozenset(patients) - set(connection.execute(confirmed).scalars())
 
 
 def _found(connection: Connection, keys: Collection[PatientKey]) -> dict[PatientKey, tuple[int, int]]:

@@ -204,8 +204,9 @@ class ResultRow(SQLModel, table=True):
     """One version of one result: `version` is the hash of what it says. Said again with nothing else said in
     between, it stays one row, and `last_message_id` names the message that said it last.
 
-    `code_system`, `code`, `code_name`, `effective_text` and `marks` are how it was sent; `effective_other` is
-    the second moment its time may mean. `reading`: how often its message had been read before.
+    `code_system`, `code`, `code_name`, `effective_text`, `flag` and `marks` are how it was sent;
+    `effective_other` is the second moment its time may mean. `reading`: how often its message had been read
+    before.
     """
 
     __tablename__ = "result"
@@ -255,6 +256,7 @@ class ResultRow(SQLModel, table=True):
     code_name: str = ""
     effective_text: str | None = None
     effective_other: datetime | None = None
+    flag: str = Field(default="", sa_column_kwargs={"server_default": ""})
     marks: list[str] = Field(
         default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
     )

@@ -1,5 +1,5 @@
-"""Results of an otherwise good message that are not used: which of them a person must look at, and what to
-do.
+"""Results of an otherwise good message that are not used, or that contradict themselves: which of them a
+person must look at, and what to do.
 
 A result of a code that nobody mapped is no such thing: it is a gap (`worker.code_gaps`). One item for each
 reason and code of a message: a panel sent twice a second must not bury the list.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rules.facts import Result, Unusable
+from worker.intake.flags import is_critical_flag
 from worker.intake.marks import Mark
 from worker.intake.normalize import Facts
 from worker.intake.result_facts import Sent
@@ -31,7 +32,14 @@ _OF_PROBLEM = {
     Unusable.ZONE_UNKNOWN: "effective_at",
 }
 
+FLAG = "critical-flag-disagrees"
+"""Flagged critical, and normal by its own limits: rules judge the value, and a person asks which is right."""
+
 REMEDIES = {
+    FLAG: (
+        "its laboratory flags it as critical and its value is not so by its own limits: ask the laboratory "
+        "at once which is right; one that is wrong is corrected by it; then discard this"
+    ),
     Mark.HEMOGLOBIN_IMPLAUSIBLE.value: (
         "ask the laboratory at once: the value is impossible in its unit, and a true one may be critical"
     ),
@@ -75,6 +83,8 @@ def worth_a_look(facts: Facts) -> list[Aside]:
 
 
 def _of(result: Result, sent: Sent) -> Iterator[Aside]:
+    if result.analyte and Mark.FLAG_DISAGREES in sent.marks and is_critical_flag(sent.flag):
+        yield Aside(FLAG, _place(sent, "interpretation"), REMEDIES[FLAG])
     marked = [mark for mark in sent.marks if mark in _OF_MARK]
     if result.problem is None:
         return
@@ -84,7 +94,7 @@ def _of(result: Result, sent: Sent) -> Iterator[Aside]:
         yield Aside(result.problem.value, _place(sent, field), REMEDIES[result.problem.value])
 
 
-_OBX = {"value": "5", "unit": "6", "name": "3", "effective_at": "14"}
+_OBX = {"interpretation": "8", "value": "5", "unit": "6", "name": "3", "effective_at": "14"}
 
 
 def _place(sent: Sent, field: str) -> str:

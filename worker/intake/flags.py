@@ -1,6 +1,7 @@
 """Whether a laboratory's flag and its value agree: what disagrees is noticed, and changes nothing.
 
-Rules judge the value; an alert rests on the more severe of the two only where a rule reads the flag.
+Rules judge the value, and fire on it whatever the flag says; a critical flag on a value within its limits is
+a matter for a person (`worker.unused`), never a reason to fire.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ NEVER_JUDGED = frozenset({Status.REGISTERED, Status.CANCELLED, Status.ENTERED_IN
 STATUS_ONLY_DETAIL = "status change without a value"
 _COMPARATORS = {"": None, "=": None, "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
 LONGEST_SHOWN = 1000
+LONGEST_FLAG = 20
 
 CLOCK_SKEW = timedelta(minutes=5)
 OLD = timedelta(days=2 * 365)
@@ -66,6 +67,7 @@ class Sent:
     marks: tuple[Mark, ...] = ()
     place: str = ""
     unmapped: bool = False
+    flag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _sent(item: ResultItem, index: int, effective: Instant, marks: tuple[Mark, .
         other_effective_at=effective.other,
         marks=marks,
         place=item.place or f"data.results[{index}]",
+        flag=_shown(None, item.interpretation)[:LONGEST_FLAG],
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from alerts.snapshot import time_text
 from alerts.tables import ALERT_EVENT
+from worker.patients import provisional_among
 from worker.tables import PATIENT
 
 Document = dict[str, Any]
@@ -26,11 +27,16 @@ def alerts_json(connection: Connection, rows: Sequence[Row[Any]]) -> list[Docume
         return []
     patients = select(PATIENT).where(PATIENT.c.id.in_({row.patient_id for row in rows}))
     known = {row.id: {"system": row.system, "id": row.ident} for row in connection.execute(patients)}
+    provisional = provisional_among(connection, known.keys())
     steps = select(ALERT_EVENT).where(ALERT_EVENT.c.alert_id.in_([row.id for row in rows]))
     history: dict[int, list[Document]] = defaultdict(list)
     for step in connection.execute(steps.order_by(ALERT_EVENT.c.alert_id, ALERT_EVENT.c.seq)):
         history[step.alert_id].append(_step(step))
-    return [_alert(row, known.get(row.patient_id), history[row.id]) for row in rows]
+    return [
+        _alert(row, known.get(row.patient_id), history[row.id])
+        | {"provisional_patient": row.patient_id in provisional}
+        for row in rows
+    ]
 
 
 def _alert(row: Row[Any], patient: Document | None, history: list[Document]) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,12 +17,14 @@ from rules.findings import Severity
 from rules.history import version_order
 from rules.ruleset import Ruleset
 from worker import records
+from worker.patients import provisional_among
 from worker.records import Stored
 from worker.web import words
 from worker.web.bodies import SNOOZE_AT_MOST
 from worker.web.chart import Chart, chart
 from worker.web.evidence import Shown, absent_in, concept_words, on_record_in, results_in
 from worker.web.explanation import Branch, branch
+from worker.web.flagged import flags_that_disagree
 from worker.web.limits import Held, limits_by_result
 from worker.web.people import PatientWords, patient_words
 from worker.web.plan import Rung, plan_of, then
@@ -95,6 +97,7 @@ class AlertPage:
     sources: tuple[str, ...]
     history: tuple[HistoryLine, ...]
     others: tuple[Other, ...]
+    provisional: bool = False
     wrong: tuple[str, ...] = ()
     opened: str = ""
     just_answered: bool = False
@@ -113,6 +116,7 @@ def alert_page(
     stored = records.load(connection, [row.patient_id])[row.patient_id]
     steps, expected = steps_of(connection, row.id), expected_of(connection, row.id)
     held, results = limits_by_result(row.tree), results_in(row.evidence)
+    flagged = flags_that_disagree(connection, stored, [shown.key for shown in results])
     state, severity = State(row.state), Severity(row.severity)
     plan = plan_of(connection, row, fallback, now, zone)
     choices = tuple(step.value for step in FORMS if step in steps_from(state))
@@ -131,7 +135,10 @@ def alert_page(
         tab=tab_of(state, severity, row.snoozed_until, now),
         open=state in OPEN,
         patient=patient_words(stored, now),
-        values=tuple(_value(shown, held.get(shown.key), stored, now, zone) for shown in results),
+        values=tuple(
+            replace(_value(shown, held.get(shown.key), stored, now, zone), also=flagged.get(shown.key, ""))
+            for shown in results
+        ),
         on_record=tuple(on_record_in(row.evidence, now, zone)),
         absent=tuple(absent_in(row.evidence, row.as_of)),
         actions=tuple(row.actions),
@@ -151,6 +158,7 @@ def alert_page(
         sources=tuple(_source(ruleset, source) for source in row.sources),
         history=timeline(connection, steps, zone),
         others=_others(connection, scope, row),
+        provisional=bool(provisional_among(connection, [stored.id])),
     )
 
 

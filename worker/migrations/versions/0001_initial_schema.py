@@ -683,6 +683,7 @@ def upgrade() -> None:
         sa.Column("code_name", sa.String(), nullable=False),
         sa.Column("effective_text", sa.String(), nullable=True),
         sa.Column("effective_other", UTCDateTime(), nullable=True),
+        sa.Column("flag", sa.String(), server_default="", nullable=False),
         sa.Column("marks", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("reading", sa.Integer(), nullable=False),
         sa.Column("orderer_system", sa.String(), nullable=True),
