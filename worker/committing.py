@@ -23,6 +23,7 @@ from worker.claiming import Claimed, finish
 from worker.code_gaps import note_gaps
 from worker.composition import Deps
 from worker.database import db_now, writing
+from worker.incidents import incidents_of, write_down
 from worker.keeping import keep
 from worker.quarantine import note, set_aside
 from worker.reading import PatientKey, Read
@@ -124,6 +125,7 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
     if judged:
         keep(connection, [(one.stored, one.fresh) for one in judged])
     evaluations = _write_evaluations(deps, connection, judged, now)
+    misposted = [found for one in judged for found in incidents_of(connection, one.stored.id, one.fresh)]
     for one in judged:
         store.apply(
             connection,
@@ -136,6 +138,7 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             arrivals=arrivals(deps.ruleset, one.fresh),
             source=one.newest_message.source,
         )
+    write_down(connection, misposted, now)
     note_gaps(connection, (said for group, _ in sure for read in group.reads for said in read.said), now)
     _watch(deps, connection, judged, now)
     for group, _ in sure:

@@ -19,6 +19,7 @@ from worker.database import writing
 from worker.destinations import destinations_due
 from worker.explaining import explain_due
 from worker.fhir_fetching import gaps_due
+from worker.incidents import incidents_due
 from worker.logs import logger
 from worker.pipeline import judge_due
 from worker.may_be_critical import critical_due
@@ -88,6 +89,8 @@ DUTIES: Mapping[str, Duty] = {
     "wake": Duty(_wake, 5.0),
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
+    "storms": Duty(_storms, 2.0),
+    "incidents": Duty(incidents_due, 2.0),
     "storms": Duty(_storms, 2.0),
     "critical": Duty(critical_due, 1.0),
     "destinations": Duty(lambda deps: destinations_due(deps) > 0, 5.0),

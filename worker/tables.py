@@ -71,11 +71,18 @@ class MessageRow(Leasable, table=True):
 class QuarantineItemRow(SQLModel, table=True):
     """What could not be understood: why, where in the message, and what to do.
 
-    `may_be_critical` is null until somebody has looked at it (`worker.may_be_critical`).
+    `may_be_critical` is null until somebody has looked at it (`worker.may_be_critical`), `notified_at` is
+    when operations heard of an incident (`worker.incidents`).
     """
 
     __tablename__ = "quarantine_item"
     __table_args__ = (
+        Index(
+            "ix_quarantine_incident",
+            "id",
+            sqlite_where=text("reason = 'wrong-patient' and notified_at is null"),
+            postgresql_where=text("reason = 'wrong-patient' and notified_at is null"),
+        ),
         Index(
             "ix_quarantine_unseen",
             "id",
@@ -97,6 +104,7 @@ class QuarantineItemRow(SQLModel, table=True):
     place: str = ""
     remedy: str = ""
     may_be_critical: bool | None = None
+    notified_at: datetime | None = None
     created_at: datetime
     released_at: datetime | None = None
     discarded_at: datetime | None = None

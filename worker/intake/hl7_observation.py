@@ -86,7 +86,8 @@ def _status(obx: Segment) -> tuple[str, list[Mark]]:
     if letter not in STATUS_OF:
         return "preliminary", [Mark.STATUS_LETTER_UNKNOWN]
     bare = letter == "U" and not obx.raw(5).strip()
-    return STATUS_OF[letter], [Mark.STATUS_ONLY] if bare else []
+    marks = [Mark.DELETED] if letter == "D" else []
+    return STATUS_OF[letter], [*marks, Mark.STATUS_ONLY] if bare else marks
 
 
 def _effective(obx: Segment, context: OrderContext) -> tuple[str | None, list[Mark]]:

@@ -18,6 +18,7 @@ class Mark(StrEnum):
     ITEM_REFUSED = "item-refused"  # one result or record of the message was not readable
     # of one result
     STATUS_LETTER_UNKNOWN = "status-letter-unknown"  # read as preliminary
+    DELETED = "deleted"  # OBX-11 D: taken back, and not because it is somebody else's
     STATUS_ONLY = "status-only"  # OBX-11 U: final, without sending the value again
     TIME_FROM_ORDER = "time-from-order"  # OBR-7
     TIME_FROM_MESSAGE = "time-from-message"  # MSH-7

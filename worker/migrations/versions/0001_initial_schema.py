@@ -586,6 +586,7 @@ def upgrade() -> None:
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("remedy", sa.String(), nullable=False),
         sa.Column("may_be_critical", sa.Boolean(), nullable=True),
+        sa.Column("notified_at", UTCDateTime(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("released_at", UTCDateTime(), nullable=True),
         sa.Column("discarded_at", UTCDateTime(), nullable=True),
@@ -598,6 +599,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_quarantine_incident",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("reason = 'wrong-patient' and notified_at is null"),
+            postgresql_where=sa.text("reason = 'wrong-patient' and notified_at is null"),
+        )
         batch_op.create_index(
             "ix_quarantine_unseen",
             ["id"],
@@ -936,6 +944,11 @@ def downgrade() -> None:
 
     op.drop_table("record")
     with op.batch_alter_table("quarantine_item", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_quarantine_incident",
+            sqlite_where=sa.text("reason = 'wrong-patient' and notified_at is null"),
+            postgresql_where=sa.text("reason = 'wrong-patient' and notified_at is null"),
+        )
         batch_op.drop_index(
             "ix_quarantine_unseen",
             sqlite_where=sa.text("may_be_critical is null and released_at is null and discarded_at is null"),
