@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
 from alerts.people import POOL_SYSTEM, UNADDRESSED, Address, Orderer, pool
 from alerts.preferences import NONE, Preferences
-from alerts.routing import EMAIL, Covering, Directory, Person, Router, personal
+from alerts.routing import EMAIL, SMS, Covering, Directory, Person, Router, personal
 from alerts.tables import COVER, POOL, POOL_MEMBER, RECIPIENT
 
 
@@ -129,6 +129,12 @@ def person(connection: Connection, address: Address) -> Person | None:
     return next(iter(found), None)
 
 
+def phone_of(connection: Connection, address: Address) -> str | None:
+    """The telephone number of an active person, as it is now."""
+    query = select(RECIPIENT.c.phone).where(one_of(RECIPIENT, [address]), RECIPIENT.c.active.is_(True))
+    return connection.execute(query).scalar()
+
+
 def email_of(connection: Connection, address: Address) -> str | None:
     """The e-mail address of an active person or of a pool, as it is now."""
     if address.is_pool:
@@ -152,14 +158,17 @@ def _people(connection: Connection, addresses: set[Address], push: Sequence[str]
 
 
 def _person(row: Row[Any], push: Sequence[str]) -> Person:
-    reached = _reached(push, row.email)
+    reached = _reached(push, row.email, row.phone)
     wants = Preferences.model_validate(row.preferences) if row.preferences else NONE
     return Person(Address(row.system, row.ident), row.active, reached, wants)
 
 
-def _reached(push: Sequence[str], email: str | None) -> tuple[str, ...]:
-    """E-mail needs an address. The others go to one place of the site, which knows people by identifier."""
-    return tuple(channel for channel in personal(push) if channel != EMAIL or email)
+def _reached(push: Sequence[str], email: str | None, phone: str | None = None) -> tuple[str, ...]:
+    """E-mail needs an address, SMS a number. The others go to one place of the site, which knows people by
+    identifier or is read by all of them.
+    """
+    needs = {EMAIL: email, SMS: phone}
+    return tuple(channel for channel in personal(push) if needs.get(channel, True))
 
 
 def _pools(connection: Connection, addresses: set[Address], push: Sequence[str]) -> list[Person]:

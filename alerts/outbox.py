@@ -19,6 +19,7 @@ from alerts import destinations, directory, timers
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
 from alerts.people import RECORD_SYSTEM, Address, ferrule
+from alerts.routing import SMS
 from alerts.states import ASKING, ENDED, State, Step
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
@@ -195,6 +196,7 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
         key=row.delivery_key,
         to=to,
         email=None if channel.instant else directory.email_of(connection, to),
+        phone=directory.phone_of(connection, to) if channel.name == SMS else None,
         created_at=row.created_at,
         lines=tuple(Line(n.alert_id, Step(n.step), Severity(n.severity), n.headline) for n in live),
     )

@@ -11,11 +11,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from alerts.people import UNADDRESSED, Address, Orderer, record_system
-from alerts.preferences import NONE, Preferences
+from alerts.preferences import NONE, URGENT, Preferences
 from rules.findings import Evidence, ResultEvidence, Severity
 
 INBOX = "inbox"
 EMAIL = "email"
+SMS = "sms"
+PAGER = "pager"
+INTERRUPTING = (SMS, PAGER)
+"""Channels that get nobody out of bed for what can wait."""
 RECORD_SYSTEMS = ("fhir", "hl7")
 """Channels into what keeps the patient's record: they reach nobody, and nobody prefers them away."""
 
@@ -135,7 +139,8 @@ class Router:
             return
         held = person.preferences.held_until(severity, self.now)
         for channel in person.preferences.among(person.push):
-            yield Lane(address, channel, held)
+            if channel not in INTERRUPTING or severity in URGENT:
+                yield Lane(address, channel, held)
 
     def _written(self, severity: Severity) -> Iterator[Lane]:
         if severity is not Severity.LOW and not self.patient_deceased:

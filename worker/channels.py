@@ -10,13 +10,17 @@ import ssl
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from alerts.channels.channel import Channel
 from alerts.channels.email import EmailChannel, WrongSmtpUrl, smtp_server
 from alerts.channels.fhir import FhirChannel, token_in
 from alerts.channels.guarded_http import MLLP, WrongUrl, target_of
 from alerts.channels.hl7 import Hl7Channel
+from alerts.channels.notification import PHONE, NotificationChannel
 from alerts.channels.record_entry import Entries
 from alerts.channels.webhook import WebhookChannel, WrongSecret, keys_of
+from alerts.routing import SMS
 from worker import clock
 from worker.record_entries import nothing
 from worker.settings import Settings, SettingsError
@@ -29,6 +33,9 @@ def push_channels(settings: Settings) -> tuple[str, ...]:
     switches = {
         "email": settings.smtp_url,
         "webhook": settings.webhook_url,
+        "chat": settings.chat_url,
+        "sms": settings.sms_url,
+        "pager": settings.pager_url,
         "fhir": settings.fhir_url,
         "hl7": settings.hl7_record_url,
     }
@@ -94,11 +101,26 @@ def _hl7_tls(settings: Settings) -> ssl.SSLContext:
     return context
 
 
+def notification_channel(name: str, settings: Settings, url: SecretStr | None) -> NotificationChannel | None:
+    """The channel for CHAT_URL, SMS_URL or PAGER_URL. Whether Apprise knows the address, sending tells."""
+    if url is None:
+        return None
+    setting, text = f"FERRULE_{name.upper()}_URL", url.get_secret_value()
+    if "://" not in text:
+        raise SettingsError(f"{setting}: expected an Apprise URL (slack://…, twilio://…)")
+    if name == SMS and PHONE not in text:
+        raise SettingsError(f"{setting}: expected {PHONE} where the number goes")
+    return NotificationChannel(name, text, settings.links_to)
+
+
 Maker = Callable[[Settings, Entries], Channel | None]
 
 MAKERS: Mapping[str, Maker] = {
     "email": lambda settings, _: email_channel(settings),
     "webhook": lambda settings, _: webhook_channel(settings),
+    "chat": lambda settings, _: notification_channel("chat", settings, settings.chat_url),
+    "sms": lambda settings, _: notification_channel("sms", settings, settings.sms_url),
+    "pager": lambda settings, _: notification_channel("pager", settings, settings.pager_url),
     "fhir": fhir_channel,
     "hl7": hl7_channel,
 }

@@ -199,6 +199,15 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="whsec_…, its signing secret; two by a space while they are exchanged."
     )
+    chat_url: SecretStr | None = Field(
+        None, description="Apprise URL of a team's channel (slack://…, workflows://… for Teams)."
+    )
+    sms_url: SecretStr | None = Field(
+        None, description="Apprise URL for SMS; {phone} stands for the recipient's number: twilio://…/{phone}."
+    )
+    pager_url: SecretStr | None = Field(
+        None, description="Apprise URL of a pager service (pagerduty://…, opsgenie://…)."
+    )
     fhir_url: SecretStr | None = Field(
         None, description="https://…/fhir of the server that alerts are written to (needs PUBLIC_URL)."
     )

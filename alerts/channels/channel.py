@@ -30,6 +30,7 @@ class Message:
     email: str | None
     created_at: datetime
     lines: tuple[Line, ...]
+    phone: str | None = None
 
 
 class Refused(Exception):

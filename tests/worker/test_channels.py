@@ -1,6 +1,7 @@
 """The channels a site has: made from its settings, each told by the poller on its own."""
 
 import base64
+import sys
 
 import pytest
 from sqlalchemy import Engine
@@ -24,6 +25,11 @@ HL7 = {
     "FERRULE_HL7_RECORD_URL": "mllps://engine.hospital.test",
     "FERRULE_PUBLIC_URL": "https://ferrule.test",
 }
+NOTIFY = {
+    "chat": {"FERRULE_CHAT_URL": "slack://T1/B1/C1/#alerts"},
+    "sms": {"FERRULE_SMS_URL": "twilio://AC1:token@15550100100/{phone}"},
+    "pager": {"FERRULE_PAGER_URL": "pagerduty://key@key"},
+}
 MAIL = {"FERRULE_SMTP_URL": "smtp://relay.hospital.test"}
 
 
@@ -33,7 +39,9 @@ def test_a_site_that_sets_nothing_has_the_inbox_alone() -> None:
     assert [make(settings, nothing) for make in MAKERS.values()] == [None] * len(MAKERS)
 
 
-@pytest.mark.parametrize(("name", "given"), [("webhook", HOOK), ("email", MAIL), ("fhir", FHIR), ("hl7", HL7)])
+@pytest.mark.parametrize(
+    ("name", "given"), [("webhook", HOOK), ("email", MAIL), ("fhir", FHIR), ("hl7", HL7), *NOTIFY.items()]
+)
 def test_a_channel_is_on_by_its_settings(name: str, given: dict[str, str]) -> None:
     settings = read_settings(given)
     assert push_channels(settings) == (name,)
@@ -99,6 +107,20 @@ def test_b103_an_hl7_receiver_that_cannot_be_used_stops_the_start(url: str) -> N
     with pytest.raises(SettingsError, match="FERRULE_HL7_RECORD_URL") as error:
         check_channels(read_settings({**HL7, "FERRULE_HL7_RECORD_URL": url}))
     assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"), [("CHAT", "hidden"), ("SMS", "twilio://hidden:token@15550100100"), ("PAGER", "hidden")]
+)
+def test_b103_an_apprise_url_that_cannot_be_one_stops_the_start(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=f"FERRULE_{name}_URL") as error:
+        check_channels(read_settings({f"FERRULE_{name}_URL": url}))
+    assert "hidden" not in str(error.value)
+
+
+def test_only_the_process_of_an_attempt_loads_the_notification_library() -> None:
+    check_channels(read_settings({key: url for given in NOTIFY.values() for key, url in given.items()}))
+    assert "apprise" not in sys.modules
 
 
 def test_a_host_of_our_own_may_be_named() -> None:
