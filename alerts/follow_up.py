@@ -82,7 +82,7 @@ def expected(connection: Connection, alert_id: int) -> tuple[str, ...]:
 
 
 def arrived(connection: Connection, patient_id: int, arrivals: Iterable[Arrival], now: datetime) -> int:
-    """Close what these satisfy: of the same name, newer than what the alert rested on when they were expected.
+    """Close what these satisfy: of the same name, newer than what the alert rested on when it expected them.
     How many.
     """
     newest = {a.name: a for a in sorted(arrivals, key=lambda a: (a.effective_at, a.key))}

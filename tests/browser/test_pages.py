@@ -267,6 +267,28 @@ def test_a_search_is_typed_and_sent_with_the_keyboard(open_signed_in: Open) -> N
     expect(page.get_by_text("1 found")).to_be_visible()
 
 
+def test_a_list_that_stands_open_follows_but_takes_nothing_from_under_somebodys_hands(
+    open_signed_in: Open, store: Engine, seeded: Clinic
+) -> None:
+    with writing(store) as connection:
+        clinic.add_operator(connection, seeded.now)
+    page = open_signed_in("/unaddressed", user="ops")
+    expect(page.get_by_text("Every open alert reaches somebody.")).to_be_visible()
+
+    with writing(store) as connection:
+        clinic.strand(connection, seeded.alerts["others"])
+    why = page.get_by_label("Why")
+    expect(why).to_be_visible(timeout=15_000)
+
+    why.fill("the ward has been asked")
+    with writing(store) as connection:
+        clinic.strand(connection, seeded.alerts["critical"])
+    expect(page.get_by_role("link", name="Show it")).to_be_visible(timeout=15_000)
+    expect(why).to_have_value("the ward has been asked")
+    page.get_by_role("link", name="Show it").click()
+    expect(why).to_have_count(2)
+
+
 def _fill_the_queues(store: Engine, seeded: Clinic) -> None:
     """An operator, and something in each of their queues."""
     accept(store, [Inbound("urn:lab:north", "bad", "event", b"{", ("not-json", "line 1", "send JSON"))])

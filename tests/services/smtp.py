@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that keeps what it is given."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -32,11 +33,18 @@ class MailSink:
         return "250 kept"
 
 
-@pytest.fixture
-def mail_sink() -> Iterator[MailSink]:
+@contextmanager
+def mail_relay() -> Iterator[MailSink]:
     """A mail relay that accepts everything and sends nothing."""
     sink = MailSink(free_port())
     controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
     controller.start()
     yield sink
     controller.stop()
+
+
+@pytest.fixture
+def mail_sink() -> Iterator[MailSink]:
+    """A mail relay of the test's own."""
+    with mail_relay() as sink:
+        yield sink

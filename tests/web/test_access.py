@@ -41,6 +41,7 @@ DOORS = {
         "/unaddressed",
         "/calls",
         "/overdue",
+        "/queues",
     ),
     "rule-owner": ("/governance",),
     "privacy-officer": ("/privacy",),

@@ -40,7 +40,7 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def until_listening(lines: Iterator[str]) -> None:
-    next(line for line in lines if line == ": listening")
+    next(line for line in lines if line == "event: listening")
 
 
 def raise_one(store: Engine, seeded: Clinic, headline: str, to: clinic.Address = clinic.EXAMPLE) -> int:

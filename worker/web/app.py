@@ -34,6 +34,7 @@ from worker.web import (
     preferences,
     privacy,
     quarantine,
+    queue_marks,
     storms,
     stream,
     unaddressed,
@@ -62,7 +63,7 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(module.router)
     for module in (cover, preferences, break_glass, privacy):
         app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue, governance):
+    for module in (quarantine, storms, unaddressed, call_list, overdue, queue_marks, governance):
         app.include_router(module.router)
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

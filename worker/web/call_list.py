@@ -28,6 +28,7 @@ from worker.web.operator_forms import OperatorForm
 from worker.web.owners import queued
 from worker.web.pages import page
 from worker.web.people import patient_words
+from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 from worker.web.timeline import steps_of, timeline
 
@@ -69,10 +70,12 @@ def list_page(request: Request, reader: Operator, have: Have, recorded: bool = F
         now, rows = db_now(connection), calls.waiting(connection)
         found = queued(connection, rows, "call_list_since", now)
         made = {row.id: len(calls.made(connection, row.id)) for row in rows}
+        mark = mark_of(connection, "calls", have)
         patients = [row.patient_id for row in rows]
         trail.note_list(connection, now, trail.actor(request, reader), list(made), patients)
     frame = frame_of(reader)
-    return page(request, "calls.html", reader=frame, rows=found, made=made, recorded=recorded)
+    context = {"rows": found, "made": made, "recorded": recorded, "mark": mark}
+    return page(request, "calls.html", reader=frame, **context)
 
 
 @router.post("/calls/{alert}/open")

@@ -31,6 +31,7 @@ from worker.web.deps import Have, zone_of
 from worker.web.frame import frame_of
 from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
+from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 from worker.web.trail import actor
 
@@ -129,7 +130,8 @@ def _listed(have: Deps, reason: str | None, source: str | None) -> dict[str, Any
     sources = have.sources()
     with reading(have.engine) as connection:
         only = Only(reason, sources_named(connection, sources, source))
-        return _found(connection, only, sources, have) | {"reason": reason, "source": source}
+        asked = {"reason": reason, "source": source, "mark": mark_of(connection, "quarantine", have)}
+        return _found(connection, only, sources, have) | asked
 
 
 def _found(connection: Connection, only: Only, sources: Sources, have: Deps) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from worker.web.deps import Have, zone_of
 from worker.web.frame import frame_of
 from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
+from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 
 router = APIRouter(tags=["storms"])
@@ -93,7 +94,8 @@ def _page(
     with reading(have.engine) as connection:
         now = have.clock(connection)
         found = [_shown(row, now, have) for row in storms.listing(connection, every=every)]
-    context = {"storms": found, "every": every, "outcomes": OUTCOMES, "wrong": wrong}
+        mark = mark_of(connection, "storms", have)
+    context = {"storms": found, "every": every, "outcomes": OUTCOMES, "wrong": wrong, "mark": mark}
     return page(request, "storms.html", status, reader=frame_of(reader), **context)
 
 

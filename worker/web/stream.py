@@ -67,7 +67,7 @@ class Watch:
 async def stream(
     request: Request, reader: Clinician, have: Have, last_event_id: Annotated[str | None, Header()] = None
 ) -> EventSourceResponse:
-    """Events named `alert`, from now on, or from the one after `Last-Event-ID`."""
+    """Events named `alert`, from the one named `listening` on, or from the one after `Last-Event-ID`."""
     watch: Watch = request.app.state.watch
     after = int(last_event_id) if last_event_id and re.fullmatch(r"[0-9]{1,18}", last_event_id) else None
     events = _events(have, watch, reader, trail.actor(request, reader), after)
@@ -79,7 +79,8 @@ async def _events(
 ) -> AsyncIterator[ServerSentEvent]:
     mark = await watch.look(deps)
     sent = await run_in_threadpool(_ids_before, deps, after)
-    yield ServerSentEvent(comment="listening")
+    # A page that was read before this moment asks once for what came between.
+    yield ServerSentEvent("now", event="listening")
     asked, checked = Mark(-1, -1) if after is not None else mark, clock.monotonic_seconds()
     while True:
         if clock.monotonic_seconds() - checked > STILL_SIGNED_IN_SECONDS:

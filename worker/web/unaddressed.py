@@ -22,6 +22,7 @@ from worker.web.frame import frame_of
 from worker.web.operator_forms import OperatorForm, Why
 from worker.web.owners import queued
 from worker.web.pages import page
+from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 
 router = APIRouter(include_in_schema=False)
@@ -77,7 +78,8 @@ def _page(request: Request, reader: Reader, have: Have, status: int = 200, wrong
         found, people = queued(connection, rows, "raised_at", now), _everybody(connection)
         patients = [row.patient_id for row in rows]
         trail.note_list(connection, now, trail.actor(request, reader), [row.id for row in rows], patients)
-    context = {"rows": found, "people": people, "wrong": wrong}
+        mark = mark_of(connection, "unaddressed", have)
+    context = {"rows": found, "people": people, "wrong": wrong, "mark": mark}
     return page(request, "unaddressed.html", status, reader=frame_of(reader), **context)
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, select
 
 from alerts.answers import DismissReason
 from alerts.follow_up import Expectation
-from alerts.states import State
+from alerts.reconcile import ANSWERED
+from alerts.states import State, Step
 from alerts.tables import FOLLOW_UP
 from worker.web import words
 from worker.web.evidence import concept_words
@@ -53,7 +54,7 @@ def what_next(
                 "This pattern stays quiet for this patient for some time, unless it becomes more severe.",
             )
         case State.CLOSED:
-            return ("Closed", _closed(row))
+            return ("Closed", _closed(row, last))
         case State.WITHDRAWN:
             return (
                 f"Withdrawn {words.clock_time(row.updated_at, now, zone)}",
@@ -90,9 +91,11 @@ def _line(names: list[str], day: str) -> str:
     return f"{said[0].upper()}{said[1:]} {'is' if len(names) == 1 else 'are'} expected by {day}."
 
 
-def _closed(row: Row[Any]) -> str:
+def _closed(row: Row[Any], last: Row[Any] | None) -> str:
     if row.reason == "superseded-by" and row.superseded_by:
         return f"A stronger finding covers it: {row.superseded_by}."
+    if row.reason == ANSWERED and last is not None and last.step == Step.ACKNOWLEDGE:
+        return "What was waited for has come."
     why = WHY.get(row.reason, "")
     return f"{why[0].upper()}{why[1:]}." if why else "It was answered and needs nothing more."
 
