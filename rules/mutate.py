@@ -12,17 +12,29 @@ from dataclasses import dataclass, replace
 
 from rules.case_facts import case_facts
 from rules.evaluate import Evaluator, Vocabulary
-from rules.judging import judge_rule
+from rules.expectations import SPOKEN, standing_differs, words_differ
+from rules.judging import judge_rule, with_precedence
 from rules.library_files import read_library
 from rules.limits import Row, Table
 from rules.load import names_used, tables_used
 from rules.mutants import changes
 from rules.nodes import Condition, Ref
 from rules.rule import Case, DefinitionCase, Rule
+from rules.rule_mutants import Part, rule_changes
 from rules.ruleset import Ruleset
 from rules.truth import Truth
 
 EQUIVALENT = "equivalent_mutants.yaml"
+ASKS_FOR: Mapping[Part, Callable[[Case], bool]] = {
+    Part.SEVERITY: lambda case: case.severity is not None,
+    Part.HEADLINE: lambda case: case.headline is not None,
+    Part.TEXT: lambda case: case.says is not None,
+    Part.ACTION: lambda case: bool(case.do or case.do_not),
+    Part.FOLLOW_UP: lambda case: case.expects is not None,
+    Part.QUIET: lambda case: case.quiet is not None,
+    Part.STANDING: lambda case: case.expect == "covered" or case.beside is not None,
+}
+"""Whether a case can notice a change of a part beside the pattern."""
 _AS_FIRING = {"covered": "fires"}
 _PATTERN = {Truth.TRUE: "fires", Truth.FALSE: "silent", Truth.UNKNOWN: "unknown"}
 
@@ -32,7 +44,8 @@ class Mutant:
     """One change, by a name that stays when the library grows.
 
     The cases of `rules` and `definitions` are asked whether they notice; `changed` are the definitions that
-    may mean something else now, directly or through another.
+    may mean something else now, directly or through another. A change of one `part` of a rule is put only to
+    the cases that ask for this part; one of a definition or table (None) may show in any.
     """
 
     name: str
@@ -40,6 +53,7 @@ class Mutant:
     vocabulary: Vocabulary
     definitions: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +89,8 @@ def _mutants(ruleset: Ruleset) -> Iterator[Mutant]:
 
 
 def _of_rule(rule: Rule, vocabulary: Vocabulary) -> Iterator[Mutant]:
-    for change in changes(rule.when):
-        mutated = replace(rule, when=change.node)
-        yield Mutant(f"{rule.id}: {change.where}: {change.what}", (mutated,), vocabulary)
-    if rule.hold is not None:
-        for change in changes(rule.hold):
-            mutated = replace(rule, hold=change.node)
-            yield Mutant(f"{rule.id}: hold: {change.where}: {change.what}", (mutated,), vocabulary)
-    for index, cased in enumerate(rule.severities):
-        if cased.when is not None:
-            for change in changes(cased.when):
-                severities = list(rule.severities)
-                severities[index] = replace(cased, when=change.node)
-                mutated = replace(rule, severities=tuple(severities))
-                yield Mutant(f"{rule.id}: severity: {change.where}: {change.what}", (mutated,), vocabulary)
+    for change in rule_changes(rule):
+        yield Mutant(f"{rule.id}: {change.what}", (change.rule,), vocabulary, part=change.part)
 
 
 def _of_definition(name: str, ruleset: Ruleset) -> Iterator[Mutant]:
@@ -148,6 +150,7 @@ class Jury:
         def reader(given: str) -> Evaluator:
             return ruleset.evaluator(*case_facts(given, ruleset.vocabulary.concepts))
 
+        self._rules = ruleset.rules
         self.not_asked: list[str] = []
         self._of_rule = {rule.id: list(self._asked(rule, reader)) for rule in ruleset.rules.values()}
         self._of_definition = []
@@ -163,7 +166,7 @@ class Jury:
     def _asked(self, rule: Rule, reader: Callable[[str], Evaluator]) -> Iterator[tuple[Case, Evaluator]]:
         for case in rule.cases:
             read = reader(case.given)
-            if _rule_notices(case, rule, read):
+            if _pattern_notices(case, rule, read) or _words_notice(case, rule, read):
                 self.not_asked.append(f"{rule.file}:{case.line}: {rule.id}: {case.name}")
             else:
                 yield case, read
@@ -174,12 +177,29 @@ class Jury:
             _definition_notices(case, _reading(reader, mutant))
             for case, reader in self._of_definition
             if case.definition in mutant.definitions
-        ) or any(
-            _rule_notices(case, rule, _reading(reader, mutant))
-            for rule in mutant.rules
-            for case, reader in self._of_rule[rule.id]
-        )
+        ) or any(self._notice(rule, mutant) for rule in mutant.rules)
         return Verdict(mutant.name, killed, "" if killed else self._equivalent.get(mutant.name, ""))
+
+    def _notice(self, rule: Rule, mutant: Mutant) -> bool:
+        """The quick question first: most mutants are noticed by what fires, and few by what is said."""
+        cases = [(case, _reading(reader, mutant)) for case, reader in self._of_rule[rule.id]]
+        match mutant.part:
+            case None:
+                return any(_pattern_notices(case, rule, reader) for case, reader in cases) or any(
+                    _words_notice(case, rule, reader) for case, reader in cases
+                )
+            case Part.PATTERN:
+                return any(_pattern_notices(case, rule, reader) for case, reader in cases)
+            case part:
+                notices = self._standing_notices if part is Part.STANDING else _words_notice
+                return any(notices(case, rule, reader) for case, reader in cases if ASKS_FOR[part](case))
+
+    def _standing_notices(self, case: Case, rule: Rule, reader: Evaluator) -> bool:
+        """Whether the rule stands otherwise among those it names, and stood as expected before."""
+        now, before = ({**self._rules, rule.id: r} for r in (rule, self._rules[rule.id]))
+        return _standing_differs(case, rule.id, now, reader) and not _standing_differs(
+            case, rule.id, before, reader
+        )
 
     def stale(self, verdicts: Iterable[Verdict]) -> list[str]:
         """Excuses for mutants that are killed or no longer made."""
@@ -198,14 +218,35 @@ def _definition_notices(case: DefinitionCase, evaluator: Evaluator) -> bool:
     return evaluator.answer(Ref(case.definition, case.definition)).truth.value != case.expect
 
 
-def _rule_notices(case: Case, rule: Rule, evaluator: Evaluator) -> bool:
-    """Judges the rule alone: precedence is no part of a mutant, so `covered` is as good as `fires`."""
+def _pattern_notices(case: Case, rule: Rule, evaluator: Evaluator) -> bool:
+    """Judges the rule alone: precedence is a part of its own, so `covered` is as good as `fires`."""
     answer = evaluator.answer(rule.when)
     came = _PATTERN[answer.truth]
     if came == "fires" and rule.hold and evaluator.answer(rule.hold).truth is Truth.TRUE:
         came = "held"
     if came != _AS_FIRING.get(case.expect, case.expect):
         return True
-    if came == "fires" and case.severity is not None:
-        return judge_rule(rule, evaluator).severity != case.severity
     return case.missing is not None and tuple(sorted(answer.settles or ())) != case.missing
+
+
+def _words_notice(case: Case, rule: Rule, evaluator: Evaluator) -> bool:
+    """What is said of a true pattern; whether it is true is asked elsewhere."""
+    if case.expect not in SPOKEN or not any(asks(case) for asks in ASKS_FOR.values()):
+        return False
+    return any(words_differ(case, judge_rule(rule, evaluator), rule, evaluator.view.as_of))
+
+
+def _standing_differs(case: Case, rule: str, rules: Mapping[str, Rule], evaluator: Evaluator) -> bool:
+    judged = [judge_rule(rules[name], evaluator) for name in _concerned(rule, rules)]
+    own = next(j for j in with_precedence(judged, rules) if j.rule == rule)
+    return any(standing_differs(case, own))
+
+
+def _concerned(rule: str, rules: Mapping[str, Rule]) -> list[str]:
+    """The rule and those that decide how it stands: what it yields to and stands beside, and so on."""
+    found = [rule]
+    for name in found:
+        found += [
+            n for n in (*rules[name].yields_to, *rules[name].annotates) if n in rules and n not in found
+        ]
+    return found
