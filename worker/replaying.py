@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
@@ -45,13 +46,18 @@ def would_change(deps: Deps, since: datetime | None, to: datetime | None) -> Cou
         columns = [MESSAGE.c[name] for name in Claimed.__slots__]
         with reading(deps.engine) as connection:
             rows = connection.execute(select(*columns).where(MESSAGE.c.id.in_(ids)).order_by(MESSAGE.c.id))
-            messages = [Claimed(*row) for row in rows]
+            messages = [_read_once_more(Claimed(*row)) for row in rows]
         stored = (read_stored(deps, message) for message in messages)
         reads = [one for one in stored if one.whole is None]
         for judged in judged_unwritten(deps, reads):
             changes = (d for d in judged.decisions if d.step is not None)
             seen |= {(judged.stored.id, (d.rule, d.action.value, d.reason.value)) for d in changes}
     return Counter(change for _, change in seen)
+
+
+def _read_once_more(message: Claimed) -> Claimed:
+    """The later reading wins: without it another mapping would seem to change nothing."""
+    return replace(message, reading=message.reading + 1)
 
 
 def _batches(deps: Deps, since: datetime | None, to: datetime | None) -> Iterator[Sequence[int]]:
