@@ -34,9 +34,12 @@ test: $(VENV)/.ready-for-tests ## the whole suite, with real servers (installs w
 faults: $(VENV)/.ready-for-tests ## the long runs: kills, races, lost brokers
 	@$(BIN)/python -m pytest -m faults --timeout 3600 $(ARGS)
 
+# By examples that are always the same, and no engine of others: neither random rules nor CQL's reference are needed.
+COVERING = tests/rules tests/export/test_export_shape.py
 .PHONY: coverage
-coverage: $(VENV)/.ready-for-tests ## what of rules/ its own tests do not reach (minutes; not part of check)
-	@$(BIN)/python -m coverage run -m pytest tests/rules tests/properties tests/export -q -m "not faults" $(ARGS)
+coverage: $(VENV)/.ready-for-tests ## every statement and branch of rules/ is reached by its own tests
+	@$(BIN)/python -m coverage run -m pytest $(COVERING) -q -m "not faults and not whole_library" \
+		--hypothesis-profile the-same-again $(ARGS)
 	@$(BIN)/python -m coverage report
 
 .PHONY: check

@@ -102,6 +102,7 @@ def test_the_cases_are_all_here() -> None:
     assert len(CASES) == 53
 
 
+@pytest.mark.whole_library
 def test_every_case_of_the_library_holds() -> None:
     from rules.cases import run_cases
 

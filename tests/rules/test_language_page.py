@@ -36,6 +36,7 @@ def test_the_page_has_an_example_for_each_line() -> None:
     assert len(_examples()) >= 30
 
 
+@pytest.mark.whole_library
 def test_the_site_s_file_of_the_page_is_taken_and_its_case_holds(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(PAGE.split("```yaml\n")[1].split("```")[0], encoding="utf-8")

@@ -48,6 +48,7 @@ def _site(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.whole_library
 def test_a_changed_limit_is_in_force_and_says_where_it_comes_from(tmp_path: Path) -> None:
     ruleset = load_ruleset(site=_site(tmp_path, LOWER_FERRITIN + CASE))
     failures = [f for f in run_cases(ruleset) if f is not None]
@@ -59,6 +60,7 @@ def test_a_changed_limit_is_in_force_and_says_where_it_comes_from(tmp_path: Path
     assert "changes nothing here" in "\n".join(change_lines(ruleset, "hemoglobin-critical"))
 
 
+@pytest.mark.whole_library
 def test_a_site_case_that_does_not_hold_is_a_failure(tmp_path: Path) -> None:
     ruleset = load_ruleset(site=_site(tmp_path, CASE))
     (failure,) = [f for f in run_cases(ruleset) if f is not None]
