@@ -19,13 +19,13 @@ from alerts import directory, follow_up, timers
 from alerts.addressing import address
 from alerts.escalation import Timer
 from alerts.people import Actor, Address, ferrule
-from alerts.reconcile import ANSWERED
+from alerts.reconcile import ANSWERED, PATIENT_DECEASED
 from alerts.routing import Addressee, Why
 from alerts.snapshot import time_text
 from alerts.states import TRANSITIONS, NotAllowed, State, Step, Taken
 from alerts.steps import Cause, Conflict, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT
-from alerts.telling import tell
+from alerts.telling import HasDied, nobody_died, tell
 
 COMMENT_MAX_CHARACTERS = 4_000
 TIMER = ferrule("timer")
@@ -172,6 +172,7 @@ def reassign(
     now: datetime,
     if_match: int | None = None,
     push: Sequence[str] = (),
+    has_died: HasDied = nobody_died,
 ) -> Taken:
     """Pass it on to somebody in the directory, or to a pool, who is told; `push` as in `directory.load`."""
     person = directory.person(connection, to)
@@ -183,7 +184,7 @@ def reassign(
         connection, alert_id, _Answer(Step.REASSIGN, by, now, if_match, "reassigned", data, changes)
     )
     address(connection, alert_id, [Addressee(to, Why.REASSIGNED)], now)
-    tell(connection, taken, [to], now, push)
+    tell(connection, taken, [to], now, push, has_died)
     return taken
 
 
@@ -213,13 +214,18 @@ def reopen(
 
 
 def wake_due(
-    connection: Connection, now: datetime, *, push: Sequence[str] = (), limit: int = 100
+    connection: Connection,
+    now: datetime,
+    *,
+    push: Sequence[str] = (),
+    limit: int = 100,
+    has_died: HasDied = nobody_died,
 ) -> tuple[Taken, ...]:
     """Tell again what was put off until now; `now` is the database's clock."""
     due = (ALERT.c.state == State.SNOOZED) & (ALERT.c.snoozed_until <= now)
     oldest = select(ALERT).where(due).order_by(ALERT.c.snoozed_until, ALERT.c.id).limit(limit)
     rows = connection.execute(oldest.with_for_update(skip_locked=True)).all()
-    return tuple(_wake(connection, row, now, push) for row in rows)
+    return tuple(_wake(connection, row, now, push, has_died) for row in rows)
 
 
 def cleaned(name: str, text: str | None) -> str | None:
@@ -266,11 +272,14 @@ def _take(connection: Connection, alert_id: int, answer: _Answer) -> Taken:
     )
 
 
-def _wake(connection: Connection, row: Row[Any], now: datetime, push: Sequence[str]) -> Taken:
-    cause = Cause(TIMER, now, "snooze-ended", {})
+def _wake(
+    connection: Connection, row: Row[Any], now: datetime, push: Sequence[str], has_died: HasDied
+) -> Taken:
+    silenced = has_died(connection, row.patient_id)
+    cause = Cause(TIMER, now, "snooze-ended", {"not_pushed": PATIENT_DECEASED} if silenced else {})
     taken = take(connection, _standing(row), Step.WAKE, cause, {"snoozed_until": None})
     owner = Address(row.recipient_system, row.recipient_ident)
-    tell(connection, taken, [owner], now, push)
+    tell(connection, taken, [owner], now, push, has_died)
     return taken
 
 

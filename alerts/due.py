@@ -28,7 +28,7 @@ from alerts.snapshot import time_text
 from alerts.states import ASKING, OPEN, TAKEN_ON, State, Step, Taken
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, FOLLOW_UP, TIMER
-from alerts.telling import tell
+from alerts.telling import HasDied, nobody_died, tell
 from rules.findings import Severity
 
 TIMERS = ferrule("timer")
@@ -43,10 +43,6 @@ FENCED = "fenced"
 FAILED = "failed"
 
 
-def _nobody_died(_connection: Connection, _patient: int) -> bool:
-    return False
-
-
 def _nobody_asks(_error: Exception) -> None:
     return None
 
@@ -59,7 +55,7 @@ class Reach:
 
     push: tuple[str, ...] = ()
     fallback: Address = UNADDRESSED
-    has_died: Callable[[Connection, int], bool] = _nobody_died
+    has_died: HasDied = nobody_died
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,5 +229,5 @@ def _step(
 
 
 def _tell(ring: _Ring, taken: Taken, *to: Address) -> str:
-    tell(ring.connection, taken, to, ring.now, () if ring.silenced else ring.reach.push)
+    tell(ring.connection, taken, to, ring.now, ring.reach.push, ring.reach.has_died)
     return TOLD

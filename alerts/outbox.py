@@ -19,11 +19,12 @@ from alerts import destinations, directory, timers
 from alerts.channels.channel import Channel, Line, Message, Passing, Refused
 from alerts.leases import PENDING, Claimed, claim, database_now, settle, writing
 from alerts.people import RECORD_SYSTEM, Address, ferrule
+from alerts.reconcile import PATIENT_DECEASED
 from alerts.routing import SMS
 from alerts.states import ASKING, ENDED, State, Step
 from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, ALERT_EVENT, DELIVERY, NOTICE
-from alerts.telling import HELD
+from alerts.telling import HELD, HasDied, nobody_died
 from rules.findings import Severity
 
 OUTBOX = ferrule("outbox")
@@ -83,17 +84,23 @@ class _Ready:
     message: Message
     event_ids: tuple[int, ...]
     untold: tuple[int, ...]
+    silenced: bool = False
 
 
 def deliver_due(
-    engine: Engine, channels: Iterable[Channel], *, limit: int = 100, lease: timedelta = LEASE
+    engine: Engine,
+    channels: Iterable[Channel],
+    *,
+    limit: int = 100,
+    lease: timedelta = LEASE,
+    has_died: HasDied = nobody_died,
 ) -> Delivered:
     """Send what is due, at most `limit` by each channel. A channel that is down ends its own round only."""
     delivered = Delivered()
     for channel in channels:
         deliver = _record_next if channel.instant else _send_next
         for _ in range(limit):
-            if not deliver(engine, channel, lease, delivered):
+            if not deliver(engine, channel, lease, delivered, has_died):
                 break
     return delivered
 
@@ -106,10 +113,12 @@ def wait_after(attempts: int, key: str) -> timedelta:
     return full * (1 - jitter / 2)
 
 
-def _record_next(engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered) -> bool:
+def _record_next(
+    engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered, has_died: HasDied
+) -> bool:
     """One delivery made by being recorded; one a transaction, so that alerts are not locked crosswise."""
     with writing(engine) as connection:
-        ready = _claim_next(connection, channel, lease)
+        ready = _claim_next(connection, channel, lease, has_died)
         if ready is None:
             return False
         if ready.message.lines:
@@ -118,10 +127,12 @@ def _record_next(engine: Engine, channel: Channel, lease: timedelta, delivered: 
     return True
 
 
-def _send_next(engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered) -> bool:
+def _send_next(
+    engine: Engine, channel: Channel, lease: timedelta, delivered: Delivered, has_died: HasDied
+) -> bool:
     """One delivery: claimed, sent, recorded. False: there is none, or the channel is down."""
     with writing(engine) as connection:
-        ready = _claim_next(connection, channel, lease)
+        ready = _claim_next(connection, channel, lease, has_died)
         if ready is not None and not ready.message.lines:
             _record(connection, channel, ready, None, delivered)
             return True
@@ -144,7 +155,9 @@ def _attempt(channel: Channel, message: Message) -> Refused | Passing | None:
     return None
 
 
-def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _Ready | None:
+def _claim_next(
+    connection: Connection, channel: Channel, lease: timedelta, has_died: HasDied
+) -> _Ready | None:
     if not channel.instant and destinations.waits(connection, channel.name, database_now(connection)):
         return None
     claimed = claim(connection, DELIVERY, limit=1, lease=lease, where=_next_of_lane(channel.name))
@@ -153,7 +166,7 @@ def _claim_next(connection: Connection, channel: Channel, lease: timedelta) -> _
     row = connection.execute(select(DELIVERY).where(DELIVERY.c.id == claimed[0].id)).one()
     if row.lane.endswith(HELD) and claimed[0].attempts == 1 and _is_all_live(connection, row):
         _bundle(connection, row)
-    return _ready(connection, claimed[0], row, channel)
+    return _ready(connection, claimed[0], row, channel, has_died)
 
 
 def _bundle(connection: Connection, row: Row[Any]) -> None:
@@ -188,9 +201,12 @@ def _next_of_lane(channel: str) -> ColumnElement[bool]:
     return and_(DELIVERY.c.channel == channel, ~blocked)
 
 
-def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Channel) -> _Ready:
+def _ready(
+    connection: Connection, claimed: Claimed, row: Row[Any], channel: Channel, has_died: HasDied
+) -> _Ready:
     to = Address(row.recipient_system, row.recipient_ident)
-    live = [n for n in _notices(connection, row) if _still_says(connection, row, n)]
+    said = [n for n in _notices(connection, row) if _still_says(connection, row, n)]
+    live = said if channel.instant or to.is_record_system else _pushed(connection, said, has_died)
     live.sort(key=lambda n: Severity(n.severity).rank)
     message = Message(
         key=row.delivery_key,
@@ -202,13 +218,20 @@ def _ready(connection: Connection, claimed: Claimed, row: Row[Any], channel: Cha
     )
     # What is written into a record has reached nobody yet.
     untold = () if to.is_record_system else tuple(n.alert_id for n in live if n.alert_state == State.RAISED)
-    return _Ready(claimed, row, message, tuple(n.event_id for n in live), untold)
+    return _Ready(claimed, row, message, tuple(n.event_id for n in live), untold, bool(said) and not live)
+
+
+def _pushed(connection: Connection, notices: list[Row[Any]], has_died: HasDied) -> list[Row[Any]]:
+    """Without what was to be pushed of somebody who has died since; taking back follows what was told."""
+    patients = {n.patient_id for n in notices if n.step != Step.WITHDRAW}
+    silenced = {patient for patient in patients if has_died(connection, patient)}
+    return [n for n in notices if n.step == Step.WITHDRAW or n.patient_id not in silenced]
 
 
 def _notices(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
     """The lines of a delivery, each with the state its alert is in now."""
     query = (
-        select(NOTICE, ALERT.c.state.label("alert_state"))
+        select(NOTICE, ALERT.c.state.label("alert_state"), ALERT.c.patient_id)
         .join(ALERT, ALERT.c.id == NOTICE.c.alert_id)
         .where(NOTICE.c.delivery_id == row.id)
         .order_by(NOTICE.c.position, NOTICE.c.id)
@@ -291,7 +314,8 @@ def _outcome(
 ) -> tuple[Outcome, str, dict[str, Any]]:
     """The outcome, its reason, and what is written to the row."""
     if not ready.message.lines:
-        return Outcome.OVERTAKEN, "alert-ended", {"state": Outcome.OVERTAKEN, "reason": "alert-ended"}
+        why = PATIENT_DECEASED if ready.silenced else "alert-ended"
+        return Outcome.OVERTAKEN, why, {"state": Outcome.OVERTAKEN, "reason": why}
     if problem is None:
         return Outcome.SENT, "", {"state": Outcome.SENT, "reason": None, "sent_at": now}
     if isinstance(problem, Refused):

@@ -123,6 +123,10 @@ class Router:
         orderers = (self.orderers.get(result.key) for result in newest_first(evidence))
         return _once(a for o in orderers if o for a in self._reach(o.address, Why.JOINED))
 
+    def of_owner(self, owner: Address) -> tuple[Addressee, ...]:
+        """Whom an alert of this owner reaches at this moment: themselves, their cover, or the pool."""
+        return (Addressee(owner, Why.ORDERER),) if owner.is_pool else self._reach(owner, Why.ORDERER)
+
     def lanes(self, addresses: Iterable[Address], severity: Severity) -> tuple[Lane, ...]:
         """By which channels to tell them: the inbox always, the others only what is not low. What is told to
         anybody is written into the record systems too.

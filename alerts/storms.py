@@ -231,7 +231,8 @@ def _release(connection: Connection, row: Row[Any], reach: Reach, now: datetime)
     follow_up.expect(connection, row.id, row.patient_id, follow_ups_of(row.follow_up), now)
     to = addressees(connection, row.id)
     severity = Severity(row.severity)
-    router = directory.router(connection, {}, to, now=now, push=reach.push, fallback=reach.fallback)
+    push = () if reach.has_died(connection, row.patient_id) else reach.push
+    router = directory.router(connection, {}, to, now=now, push=push, fallback=reach.fallback)
     return News(taken, severity, row.headline, router.lanes(to, severity))
 
 

@@ -7,7 +7,7 @@ told.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,15 @@ HELD = "|held"
 """The end of the name of a lane that waits for a digest or for the end of quiet hours."""
 
 
+HasDied = Callable[[Connection, int], bool]
+"""Asks the floor above whether a patient is known to have died: of them nothing is pushed."""
+
+
+def nobody_died(_connection: Connection, _patient: int) -> bool:
+    """The answer of a house that is not told of deaths."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """One step of one alert, and by which lanes it is to be told."""
@@ -59,11 +68,19 @@ def carried_by(connection: Connection, alert_id: int) -> tuple[Lane, ...]:
 
 
 def tell(
-    connection: Connection, taken: Taken, to: Sequence[Address], now: datetime, push: Sequence[str]
+    connection: Connection,
+    taken: Taken,
+    to: Sequence[Address],
+    now: datetime,
+    push: Sequence[str],
+    has_died: HasDied = nobody_died,
 ) -> None:
-    """Write the deliveries that tell these people of one step, by every channel that reaches them."""
+    """Write the deliveries that tell these people of one step, by every channel that reaches them; of
+    somebody who has died, the inbox alone.
+    """
     row = connection.execute(select(ALERT).where(ALERT.c.id == taken.alert_id)).one()
     severity = Severity(row.severity)
+    push = () if has_died(connection, row.patient_id) else push
     router = directory.router(connection, {}, to, now=now, push=push)
     enqueue(connection, row.patient_id, [News(taken, severity, row.headline, router.lanes(to, severity))])
 

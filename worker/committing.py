@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from alerts import store, storms
+from alerts.moved import ask_anew
 from alerts.reconcile import Decision
 from alerts.states import Step
 from rules.findings import Judgment
@@ -31,6 +32,7 @@ from worker.records import Stored
 from worker.statements import Said
 from worker.storms import terms_of
 from worker.tables import EVALUATION, MESSAGE, PATIENT
+from worker.telling import reach_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             source=one.newest_message.source,
         )
     write_down(connection, misposted, now)
+    moved = {one.stored.id for one in judged if any(said.registers for said in one.fresh)}
+    ask_anew(connection, moved, reach_of(deps.settings), now)
     note_gaps(connection, (said for group, _ in sure for read in group.reads for said in read.said), now)
     _watch(deps, connection, judged, now)
     for group, _ in sure:

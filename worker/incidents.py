@@ -33,8 +33,8 @@ log = logger("worker.incidents")
 ACTION = "incident.wrong-patient"
 REASON = "wrong-patient"
 REMEDY = (
-    "alerts rested on a result that was another patient's; they are taken back where they were told: find out "
-    "who acted on them, and whose the result is; then discard this, saying what was found"
+    "alerts rested on a result that was another patient's; they are taken back where they were told: find "
+    "out who acted on them, and whose the result is; then discard this, saying what was found"
 )
 
 
@@ -112,8 +112,8 @@ def _announce(deps: Deps, item: int) -> None:
     if channel is None or deps.settings.operator_email is None:
         return
     text = (
-        "A result that alerts rested on was sent for the wrong patient. The alerts are taken back where they\n"
-        "were told. Find out who acted on them, and whose the result is:\n\n"
+        "A result that alerts rested on was sent for the wrong patient. The alerts are taken back where\n"
+        "they were told. Find out who acted on them, and whose the result is:\n\n"
         f"    ferrule quarantine show {item}\n"
     )
     try:

@@ -24,7 +24,7 @@ from worker.logs import logger
 from worker.pipeline import judge_due
 from worker.may_be_critical import critical_due
 from worker.storms import storms_due
-from worker.telling import inbox_due, push_due, timers_due
+from worker.telling import has_died, inbox_due, push_due, timers_due
 
 log = logger("worker.poller")
 
@@ -56,7 +56,8 @@ def _push(name: str) -> Duty:
 def _wake(deps: Deps) -> bool:
     push = push_channels(deps.settings)
     with writing(deps.engine) as connection:
-        return bool(answers.wake_due(connection, deps.clock(connection), push=push))
+        woken = answers.wake_due(connection, deps.clock(connection), push=push, has_died=has_died)
+    return bool(woken)
 
 
 def _timers(deps: Deps) -> bool:

@@ -60,7 +60,7 @@ def has_died(connection: Connection, patient: int) -> bool:
 
 
 def _deliver(deps: Deps, channel: Channel) -> int:
-    delivered = deliver_due(deps.engine, [channel], limit=BATCH)
+    delivered = deliver_due(deps.engine, [channel], limit=BATCH, has_died=has_died)
     for (name, outcome, reason), times in delivered.counts.items():
         metrics.DELIVERIES.labels(name, outcome, reason).inc(times)
     for seconds in delivered.received_to_told_seconds:

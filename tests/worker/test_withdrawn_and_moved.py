@@ -90,6 +90,29 @@ def test_b51_an_alert_stays_after_discharge_and_its_next_rung_asks_who_covers_no
     assert COVER.id in {ident for (ident,) in rows(engine, asked.where(ALERT.c.rule == RULE))}
 
 
+@pytest.mark.parametrize("trigger", ["A02", "A03", "A11", "A13", "A23"])
+def test_b51_whoever_covers_when_a_patient_leaves_hears_of_the_open_alert_at_once_and_once(
+    engine: Engine, deps: Deps, trigger: str
+) -> None:
+    send(deps, message("A", ferritin("9", "F"), B12))
+    with writing(engine) as connection:
+        now = db_now(connection)
+        directory.cover(connection, Covering(OWNER, COVER, now, now + timedelta(days=90)))
+    header = HEADER.replace("ORU^R01^ORU_R01", f"ADT^{trigger}")
+    for ident in ("ADT1", "ADT2"):
+        send(deps, hl7(header.replace("MSG00001", ident), "EVN||20260301", PATIENT, "PV1|1|O"))
+    asked = (
+        select(ALERT_EVENT.c.reason, DELIVERY.c.recipient_ident)
+        .join(ALERT, ALERT.c.id == ALERT_EVENT.c.alert_id)
+        .join(NOTICE, NOTICE.c.event_id == ALERT_EVENT.c.id)
+        .join(DELIVERY, DELIVERY.c.id == NOTICE.c.delivery_id)
+        .where(ALERT.c.rule == RULE, ALERT_EVENT.c.step == "escalate", DELIVERY.c.channel == "inbox")
+    )
+    assert [tuple(row) for row in rows(engine, asked)] == [("patient-moved", COVER.id)]
+    [(owner,)] = rows(engine, select(ALERT.c.recipient_ident).where(ALERT.c.rule == RULE))
+    assert owner == OWNER.id
+
+
 @pytest.mark.parametrize("field", ["", "   ", "^^^NORTH^MR", "~"])
 def test_b41_a_message_without_a_patient_number_is_quarantined_with_its_reason(
     engine: Engine, deps: Deps, field: str

@@ -26,6 +26,7 @@ from worker.database import db_now, writing
 from worker.downtime_list import as_page, as_text, open_alerts, write_private
 from worker.failures import NO, Failure
 from worker.settings import read_settings
+from worker.telling import has_died
 from worker.terminal import at_terminal, system_and_id, the_database
 from worker.web.alert_json import alert_json, alerts_json
 
@@ -130,9 +131,11 @@ def reassign(
     Example: ferrule alerts reassign 12 --to 'urn:ferrule:pool|hematology' --reason rota
     """
     push, who = push_channels(read_settings()), system_and_id("--to", to)
-    _answer(
-        alert, lambda c, by, now: answers.reassign(c, alert, by, to=who, reason=reason, now=now, push=push)
-    )
+
+    def passed_on(c: Connection, by: Actor, now: datetime) -> object:
+        return answers.reassign(c, alert, by, to=who, reason=reason, now=now, push=push, has_died=has_died)
+
+    _answer(alert, passed_on)
 
 
 @app.command()

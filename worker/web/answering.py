@@ -20,6 +20,7 @@ from alerts.people import Actor, Address
 from worker import metrics
 from worker.channels import push_channels
 from worker.database import db_now, writing
+from worker.telling import has_died
 from worker.web import trail
 from worker.web.bodies import (
     SNOOZE_AT_MOST,
@@ -95,7 +96,14 @@ def _step(connection: Connection, seen: Seen, answer: Answer, push: Sequence[str
             answers.resolve(connection, alert, by, reason=reason, **at)
         case Reassign(to=to, reason=reason):
             answers.reassign(
-                connection, alert, by, to=Address(to.system, to.id), reason=reason, push=push, **at
+                connection,
+                alert,
+                by,
+                to=Address(to.system, to.id),
+                reason=reason,
+                push=push,
+                has_died=has_died,
+                **at,
             )
         case Reopen(reason=reason):
             answers.reopen(connection, alert, by, reason=reason, **at)

@@ -16,6 +16,7 @@ from alerts.tables import ALERT, POOL, RECIPIENT
 from alerts.unaddressed import reaches_nobody, unaddressed
 from worker.channels import push_channels
 from worker.database import db_now, writing
+from worker.telling import has_died
 from worker.web import trail
 from worker.web.deps import Have
 from worker.web.frame import frame_of
@@ -24,6 +25,7 @@ from worker.web.owners import queued
 from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
+from worker.web.visible import Number
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +44,7 @@ def hand_on(
     request: Request,
     reader: OperatorForm,
     have: Have,
-    alert: int,
+    alert: Number,
     to: Annotated[str, Form(max_length=800)] = "",
     because: Why = "",
 ) -> Response:
@@ -57,7 +59,14 @@ def hand_on(
                 raise NoSuchAlert
             by, now = trail.actor(request, reader), db_now(connection)
             answers.reassign(
-                connection, alert, by, to=Address(system, ident), reason=because, now=now, push=push
+                connection,
+                alert,
+                by,
+                to=Address(system, ident),
+                reason=because,
+                now=now,
+                push=push,
+                has_died=has_died,
             )
     except (NoSuchAlert, NotAllowed):
         return _page(request, reader, have, 409, GONE)
