@@ -21,8 +21,8 @@ from worker.explaining import explain_due
 from worker.fhir_fetching import gaps_due
 from worker.incidents import incidents_due
 from worker.logs import logger
-from worker.pipeline import judge_due
 from worker.may_be_critical import critical_due
+from worker.pipeline import judge_due
 from worker.storms import storms_due
 from worker.telling import has_died, inbox_due, push_due, timers_due
 
@@ -90,10 +90,9 @@ DUTIES: Mapping[str, Duty] = {
     "wake": Duty(_wake, 5.0),
     "timers": Duty(_timers, 1.0),
     "explain": Duty(_explain, 1.0),
-    "storms": Duty(_storms, 2.0),
+    "critical": Duty(critical_due, 1.0),
     "incidents": Duty(incidents_due, 2.0),
     "storms": Duty(_storms, 2.0),
-    "critical": Duty(critical_due, 1.0),
     "destinations": Duty(lambda deps: destinations_due(deps) > 0, 5.0),
     "gaps": Duty(gaps_due, 2.0),
     "seal": Duty(_seal, 1.0),
