@@ -177,7 +177,7 @@ def _expressions(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from _expressions(value)
-    elif isinstance(node, str):
+    elif node:  # a key left empty says nothing
         yield node
 
 

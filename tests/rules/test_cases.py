@@ -41,12 +41,22 @@ def _failure(ruleset: Ruleset) -> Failure:
             "expected headline 'Another', came 'A made-up headline'",
         ),
         ("expect: fires\n", "expect: silent\n", "expected silent, came fires"),
+        (
+            "expect: fires\n",
+            "expect: fires\n        missing: [tsat]\n",
+            "expected missing tsat; came nothing",
+        ),
     ],
 )
 def test_what_a_case_expected_stands_beside_what_came(tmp_path: Path, old: str, new: str, said: str) -> None:
     failure = _failure(_ruleset(tmp_path, old, new))
     assert failure.where == "made-up.yaml:19"
     assert said in failure.said
+
+
+def test_a_case_that_did_not_think_of_the_hold_is_told_that_it_holds(tmp_path: Path) -> None:
+    write_rule(tmp_path, more="hold: {any: [b12 > 1000 pg/mL]}\nhold_because: B12 is given\n")
+    assert _failure(load_ruleset(tmp_path)).said == "expected fires, came held"
 
 
 def test_a_result_that_no_condition_could_use_is_named_under_a_case_that_fails(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_every_excuse_of_the_library_is_needed(verdicts: list[Verdict]) -> None:
     assert jury.stale([]) == excused != []
 
 
+def test_an_excuse_is_stale_once_a_case_notices_or_the_mutant_is_no_more(tmp_path: Path) -> None:
+    jury = Jury(_one_rule(tmp_path, [BELOW], {}))
+    one, other, *more = jury.stale([])
+    found = [Verdict(one, killed=False, equivalent="as written"), Verdict(other, killed=True, equivalent="")]
+    assert jury.stale(found) == [other, *more]
+
+
 def test_every_node_is_changed_itself_or_has_nothing_but_parts_and_names() -> None:
     only_parts_and_names = {
         nodes.CensoredWithin,

@@ -68,9 +68,11 @@ def test_a_site_case_that_does_not_hold_is_a_failure(tmp_path: Path) -> None:
     assert failure.where.startswith("site.yaml:")
 
 
-def _nested(folder: Path, change: str) -> Ruleset:
+def _nested(folder: Path, change: str, more: str = "") -> Ruleset:
     """A rule whose limit stands among alternatives, of which one must hold, with a site's change over it."""
-    rules = write_rule(folder / "rules", "at_least: {n: 1, of: [ferritin < 30 ug/L, {all: [tsat < 20 %]}]}")
+    rules = write_rule(
+        folder / "rules", "at_least: {n: 1, of: [ferritin < 30 ug/L, {all: [tsat < 20 %]}]}", more
+    )
     site = SIGNED + f"changes:\n  - {{in: made-up-rule, {change}, because: as the board decided}}\n"
     (folder / "site.yaml").write_text(site)
     return load_ruleset(rules, folder / "site.yaml")
@@ -84,6 +86,11 @@ def test_a_limit_within_nested_blocks_is_changed_there_and_nowhere_else(tmp_path
 def test_of_nested_blocks_the_conditions_are_named_and_not_how_many_must_hold(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"there stand: ferritin < 30 ug/L; high; tsat < 20 %$"):
         _nested(tmp_path, "from: tsat < 21 %, to: tsat < 16 %")
+
+
+def test_a_hold_left_empty_is_no_condition_to_name(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"there stand: ferritin < 30 ug/L; high; tsat < 20 %$"):
+        _nested(tmp_path, "from: tsat < 21 %, to: tsat < 16 %", more="hold:\n")
 
 
 def test_a_row_of_a_table_may_read_otherwise(tmp_path: Path) -> None:

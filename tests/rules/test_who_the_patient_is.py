@@ -1,11 +1,15 @@
-"""What depends on age or sex where these are not known or not to be believed: unknown, and shown as that."""
+"""What depends on age or weeks of pregnancy where these are not known or not to be believed: unknown."""
 
 from datetime import UTC, date, datetime
 
 import pytest
 
+from rules.case_facts import case_facts
+from rules.evaluate import Evaluator, Vocabulary
 from rules.facts import History, Patient, Sex
 from rules.history import View
+from rules.syntax import parse_leaf
+from rules.truth import Truth
 
 MORNING = datetime(2025, 6, 2, 8, tzinfo=UTC)
 
@@ -25,3 +29,20 @@ def test_b53_an_unknown_or_unbelievable_birth_date_is_no_age(born: date | None) 
 )
 def test_b53_an_age_is_in_completed_years(born: date, years: int) -> None:
     assert age(born) == years
+
+
+@pytest.mark.parametrize(
+    ("said", "truth", "note"),
+    [
+        ("now pregnant 34 wk", Truth.FALSE, "34 weeks"),
+        ("now pregnant 35 wk", Truth.TRUE, "35 weeks"),
+        ("now pregnant", Truth.UNKNOWN, "weeks not said"),
+        ("now not pregnant", Truth.FALSE, "not pregnant"),
+    ],
+)
+def test_how_far_a_pregnancy_is_is_unknown_until_the_weeks_are_said(
+    said: str, truth: Truth, note: str
+) -> None:
+    view = View(*case_facts(f"now ferritin 9 ug/L; {said}"))
+    answer = Evaluator(view, Vocabulary()).answer(parse_leaf("gestation > 34 wk"))
+    assert (answer.truth, answer.tree.note) == (truth, note)
