@@ -178,5 +178,7 @@ def _invalid(request: Request, error: Exception) -> Response:
         {"field": ".".join(str(part) for part in e["loc"][1:]), "problem": e["msg"]} for e in error.errors()
     ]
     if wants_page(request):
+    if wants_page(request) and any(e["loc"][0] == "path" for e in error.errors()):
+        return said(request, 404, TITLES[404], "There is no such page.")
         return said(request, 422, "Something is missing", *(f"{f['field']}: {f['problem']}" for f in faults))
     return JSONResponse({"detail": faults}, 422)

@@ -31,6 +31,7 @@ from worker.web.people import patient_words
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 from worker.web.timeline import steps_of, timeline
+from worker.web.visible import Number
 
 router = APIRouter(include_in_schema=False)
 
@@ -79,14 +80,14 @@ def list_page(request: Request, reader: Operator, have: Have, recorded: bool = F
 
 
 @router.post("/calls/{alert}/open")
-def open_one(request: Request, reader: OperatorForm, have: Have, alert: int) -> Response:
+def open_one(request: Request, reader: OperatorForm, have: Have, alert: Number) -> Response:
     """What is to be told, and the form for the call."""
     return _page(request, reader, have, alert)
 
 
 @router.post("/calls/{alert}")
 def record(
-    request: Request, reader: OperatorForm, have: Have, alert: int, said: Annotated[Said, Depends(said_of)]
+    request: Request, reader: OperatorForm, have: Have, alert: Number, said: Annotated[Said, Depends(said_of)]
 ) -> Response:
     """Write a call down, once; one that is not complete is said, with what was filled in."""
     try:

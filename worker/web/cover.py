@@ -24,6 +24,7 @@ from worker.web.frame import frame_of
 from worker.web.pages import page
 from worker.web.readers import Clinician, FormSender, Reader
 from worker.web.timeline import names_of
+from worker.web.visible import Number
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,7 +77,7 @@ def add(
 
 
 @router.post("/cover/{cover}/end")
-def end(request: Request, reader: FormSender, have: Have, cover: int) -> Response:
+def end(request: Request, reader: FormSender, have: Have, cover: Number) -> Response:
     """End a cover of the reader's own now."""
     with writing(have.engine) as connection:
         now = db_now(connection)

@@ -34,6 +34,7 @@ from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 from worker.web.trail import actor
+from worker.web.visible import Number
 
 router = APIRouter()
 
@@ -67,13 +68,13 @@ def list_items(
 
 
 @router.post("/api/quarantine/{item}/release")
-def release_item(item: int, request: Request, have: Have, reader: Operator) -> dict[str, int]:
+def release_item(item: Number, request: Request, have: Have, reader: Operator) -> dict[str, int]:
     """Read the item's message again and judge it, by the mapping in force. 404: it waits no longer."""
     return {"message": _released(item, request, have, reader)}
 
 
 @router.post("/quarantine/{item}/release", include_in_schema=False)
-def release_form(item: int, request: Request, have: Have, reader: OperatorForm) -> Response:
+def release_form(item: Number, request: Request, have: Have, reader: OperatorForm) -> Response:
     """The same, from the page."""
     _released(item, request, have, reader)
     return RedirectResponse("/quarantine", 303)
@@ -81,7 +82,7 @@ def release_form(item: int, request: Request, have: Have, reader: OperatorForm) 
 
 @router.post("/quarantine/{item}/discard", include_in_schema=False)
 def discard_form(
-    item: int, request: Request, have: Have, reader: OperatorForm, because: Why = ""
+    item: Number, request: Request, have: Have, reader: OperatorForm, because: Why = ""
 ) -> Response:
     """Take an item off the list for good, saying why."""
     _refuse_without(because)
@@ -95,7 +96,7 @@ def discard_form(
 
 @router.post("/quarantine/{item}/message", include_in_schema=False)
 def message_page(
-    item: int, request: Request, have: Have, reader: OperatorForm, because: Why = ""
+    item: Number, request: Request, have: Have, reader: OperatorForm, because: Why = ""
 ) -> Response:
     """The message as it came, to an operator who says why."""
     _refuse_without(because)

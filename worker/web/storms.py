@@ -24,6 +24,7 @@ from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
+from worker.web.visible import Number
 
 router = APIRouter(tags=["storms"])
 
@@ -52,7 +53,7 @@ def many(_: Operator, have: Have, every: bool = False) -> dict[str, Any]:
 
 @router.post("/api/storms/{storm}/{outcome}")
 def decide(
-    request: Request, reader: Operator, have: Have, storm: int, outcome: Outcome, body: Decision
+    request: Request, reader: Operator, have: Have, storm: Number, outcome: Outcome, body: Decision
 ) -> dict[str, Any]:
     """Release, merge or void what a storm holds; 409 when it does not wait for a decision."""
     by = trail.actor(request, reader)
@@ -74,7 +75,7 @@ def list_page(
 
 @router.post("/storms/{storm}/{outcome}", include_in_schema=False)
 def decide_form(
-    request: Request, reader: OperatorForm, have: Have, storm: int, outcome: Outcome, because: Why = ""
+    request: Request, reader: OperatorForm, have: Have, storm: Number, outcome: Outcome, because: Why = ""
 ) -> Response:
     """The decision, from the page; one that cannot be taken is said there."""
     by = trail.actor(request, reader)

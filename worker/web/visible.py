@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Path, Request
 from sqlalchemy import Connection, Row, select
 
 from alerts.tables import ALERT
@@ -16,6 +16,8 @@ from worker.web.readers import Reader
 from worker.web.scope import Scope
 
 LARGEST_ID = 2**63 - 1
+Number = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+"""What a path names a row by: no database takes a larger one."""
 
 
 def visible_alert(connection: Connection, scope: Scope, alert: int) -> Row[Any] | None:
