@@ -57,6 +57,12 @@ def note_taking(connection: Connection, channel: str) -> None:
     connection.execute(was.values(failing_since=None, reason=None, paused_until=None))
 
 
+def known(connection: Connection) -> list[tuple[str, datetime | None]]:
+    """Each channel that has ever failed, and since when it fails now (None: it takes what is sent)."""
+    rows = connection.execute(select(DESTINATION.c.channel, DESTINATION.c.failing_since))
+    return [(row.channel, row.failing_since) for row in rows]
+
+
 def unsaid(connection: Connection, now: datetime) -> list[Change]:
     """What operations has not heard of; it counts as said from now on, whoever else looks."""
     began = and_(DESTINATION.c.said.is_(False), DESTINATION.c.failing_since <= now - BEFORE_IT_IS_SAID)

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts import audit, storms
+from alerts import audit, destinations, storms
 from alerts.follow_up import Expectation
 from alerts.holding import HeldFor, Surge
 from alerts.states import ASKING, OPEN, UNANSWERED, State
@@ -39,6 +39,7 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "alert_unanswered_oldest_seconds": ("Age of the oldest alert nobody has answered.", ("severity",)),
     "outbox_pending": ("Deliveries not yet made.", ()),
     "outbox_oldest_seconds": ("Age of the oldest delivery not yet made.", ()),
+    "destination_failing_seconds": ("How long a channel's destination has taken nothing.", ("channel",)),
     "inbound_unfinished": ("Messages stored and not yet judged.", ()),
     "inbound_oldest_seconds": ("Age of the oldest message not yet judged.", ()),
     "source_last_message_timestamp_seconds": ("When a source last sent.", ("source",)),
@@ -208,6 +209,8 @@ def _outbox(connection: Connection, families: Families, now: datetime) -> None:
     count, oldest = connection.execute(waiting).one()
     families["outbox_pending"].add_metric([], count)
     families["outbox_oldest_seconds"].add_metric([], _age(oldest, now))
+    for channel, since in destinations.known(connection):
+        families["destination_failing_seconds"].add_metric([channel], _age(since, now))
 
 
 def _follow_ups(connection: Connection, families: Families, now: datetime) -> None:

@@ -3,16 +3,18 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from alerts.destinations import note_failing, note_taking
 from tests.worker.made_up import deps_on, event, inbound, result
 from worker import metrics
 from worker.accepting import accept
-from worker.database import make_engine
+from worker.database import db_now, make_engine, writing
 from worker.metrics import render
 from worker.pipeline import judge
 
@@ -111,3 +113,15 @@ def test_counts_of_several_processes_are_summed_also_of_dead_ones(tmp_path: Path
     )
     assert 'ferrule_doorbell_total{outcome="rung"} 7.0' in done.stdout
     assert "# TYPE ferrule_messages_received_total counter" in done.stdout
+
+
+def test_a_destination_that_fails_is_a_gauge_by_its_channel_until_it_takes_again(engine: Engine) -> None:
+    name = "ferrule_destination_failing_seconds"
+    assert families(render(engine)).get(name, {}) == {}
+    with writing(engine) as connection:
+        note_failing(connection, "webhook", "tls", db_now(connection) - timedelta(minutes=7), None)
+    ((labels, seconds),) = families(render(engine))[name].items()
+    assert (dict(labels), seconds >= 420) == ({"channel": "webhook"}, True)
+    with writing(engine) as connection:
+        note_taking(connection, "webhook")
+    assert families(render(engine))[name] == {(("channel", "webhook"),): 0.0}
