@@ -10,27 +10,34 @@ import smtplib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import alerts
 import rules
-from worker import broker, runtime
+from rules.yaml_source import BadFile
+from worker import broker, clock, runtime
 from worker.broker import NoBroker
-from worker.database import WrongDatabase, is_sqlite, make_engine, reading
+from worker.database import WrongDatabase, db_now, is_sqlite, make_engine, reading
+from worker.fhir_subscriptions import missing_by_source
 from worker.mllp.address import Address
-from worker.mllp.tls import server_context
+from worker.mllp.tls import expires_at, server_context
 from worker.quarantine import is_waiting
 from worker.schema import is_current
 from worker.settings import Settings, SettingsError
+from worker.sources import load_sources
 from worker.tables import MESSAGE, QUARANTINE_ITEM
+from worker.unit_watch import suspicions
 
 LEAST_FREE_BYTES = 500_000_000
+RENEWED_BEFORE = timedelta(days=30)
+RENEW = "put a new one at FERRULE_MLLP_TLS_CERTIFICATE and start the listener again"
 
 
 class Health(Enum):
@@ -60,6 +67,8 @@ def examine(settings: Settings) -> list[Finding]:
         _database,
         _broker,
         _listener,
+        _certificate,
+        _sources,
         _rules,
         _mail,
     )
@@ -124,12 +133,40 @@ def _backlog(settings: Settings) -> list[Finding]:
         open_items = select(func.count()).select_from(QUARANTINE_ITEM).where(*is_waiting())
         aside = connection.execute(open_items).scalar_one()
         urgent = connection.execute(open_items.where(QUARANTINE_ITEM.c.may_be_critical)).scalar_one()
+        oldest = connection.execute(
+            select(func.min(QUARANTINE_ITEM.c.created_at)).where(*is_waiting())
+        ).scalar()
+        age = _days(db_now(connection) - oldest) if oldest else ""
+        intake = [*_gaps(connection), *_units(connection)]
     found = [Finding("messages", Health.WELL, f"{pending} wait to be judged")]
     if aside:
-        said = f"{aside} wait" + (f", {urgent} may hold a critical value" if urgent else "")
+        said = f"{aside} wait, the oldest for {age}"
+        said += f", {urgent} may hold a critical value" if urgent else ""
         health = Health.ILL if urgent else Health.WARNING
         found.append(Finding("quarantine", health, said, "ferrule quarantine list"))
-    return found
+    return found + intake
+
+
+def _days(age: timedelta) -> str:
+    return f"{age.days} d" if age.days else f"{int(age.total_seconds()) // 60} min"
+
+
+def _gaps(connection: Connection) -> list[Finding]:
+    missing = missing_by_source(connection)
+    if not missing:
+        return []
+    count = sum(number for number, _ in missing.values())
+    oldest = db_now(connection) - min(since for _, since in missing.values())
+    said = f"{count} events of subscriptions are missing, the oldest for {_days(oldest)}"
+    return [Finding("FHIR gaps", Health.WARNING, said, "ferrule gaps list")]
+
+
+def _units(connection: Connection) -> list[Finding]:
+    found = suspicions(connection)
+    if not found:
+        return [Finding("unit watch", Health.WELL, "no source's values look like another unit's")]
+    said = ", ".join(f"{one.source}: {one.analyte} in {one.unit} looks like {one.other}" for one in found)
+    return [Finding("unit watch", Health.WARNING, said, "ask the laboratory which unit it means")]
 
 
 def _broker(settings: Settings) -> list[Finding]:
@@ -162,6 +199,37 @@ def _listener(settings: Settings) -> list[Finding]:
         return [Finding("HL7 listener", Health.WELL, f"{where} answers, {'TLS' if guarded else 'no TLS'}")]
     said = f"nobody listens at {where}"
     return [Finding("HL7 listener", Health.WARNING, said, "ferrule listen, where HL7 is to be taken")]
+
+
+def _certificate(settings: Settings) -> list[Finding]:
+    """Senders refuse an expired certificate, and a feed that stops so stops for everybody at once."""
+    path = settings.mllp_tls_certificate
+    end = expires_at(path) if path else None
+    if path is None or end is None:
+        return []  # a file that cannot be read is the listener's to name
+    left = end - clock.now()
+    said = f"that of the HL7 listener ends on {end:%Y-%m-%d}, in {left.days} d"
+    if left <= timedelta(0):
+        return [Finding("certificate", Health.ILL, said.partition(",")[0] + ": it is over", RENEW)]
+    return [
+        Finding(
+            "certificate",
+            Health.WARNING if left < RENEWED_BEFORE else Health.WELL,
+            said,
+            RENEW if left < RENEWED_BEFORE else "",
+        )
+    ]
+
+
+def _sources(settings: Settings) -> list[Finding]:
+    try:
+        senders = load_sources(settings.sources_file).senders
+    except BadFile as error:
+        return [Finding("sources file", Health.ILL, str(error).splitlines()[0], "ferrule codes check")]
+    if settings.sources_file is None:
+        said = "none: every sender is `other`, and local codes mean nothing"
+        return [Finding("sources file", Health.WELL, said, "")]
+    return [Finding("sources file", Health.WELL, f"{len(senders)} sources")]
 
 
 def _eviction(url: str) -> list[Finding]:

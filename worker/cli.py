@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "storms": ("worker.verbs.storms", "Surges of alerts, and what becomes of those they hold."),
     "patients": ("worker.verbs.patients", "Identifiers and who they are."),
     "quarantine": ("worker.verbs.quarantine", "What could not be understood."),
+    "gaps": ("worker.verbs.gaps", "Events of FHIR subscriptions that never came."),
     "codes": ("worker.verbs.codes", "What arrives unmapped; check a mapping."),
     "replay": ("worker.verbs.replay", "Judge stored messages again."),
     "token": ("worker.verbs.token", "Access for programs."),

@@ -16,6 +16,7 @@ from worker import faultpoints, head_signing, metrics, runtime
 from worker.channels import check_channels
 from worker.database import db_now, make_engine, writing
 from worker.doorbell import Doorbell
+from worker.fhir_servers import check_servers
 from worker.settings import Settings
 from worker.sources import InForce, Watched, load_sources, no_sources
 
@@ -71,6 +72,7 @@ def check(settings: Settings) -> None:
     load_sources(settings.sources_file)
     read_policy(settings.escalation_file)
     check_channels(settings)
+    check_servers(settings)
     head_signing.check(settings)
     if settings.allow_faults:
         faultpoints.arm(settings.faultpoints)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alerts import audit
+from alerts.people import Actor
 from worker.database import db_now, is_sqlite
 from worker.intake.fhir_notification import Notification
 from worker.intake.fhir_package import Package
@@ -100,6 +103,54 @@ def claim_missing(connection: Connection, sources: Collection[str]) -> Missing |
         return None
     gaps = tuple(Gap(row.id, row.number, row.focus) for row in rows)
     return Missing(rows[0].source, rows[0].address, gaps)
+
+
+def listing(connection: Connection, *, every: bool = False) -> list[dict[str, Any]]:
+    """The missing events (or all that ever were), oldest first: no address of a resource, which may name
+    somebody.
+    """
+    gap, subscription = FHIR_GAP, FHIR_SUBSCRIPTION
+    columns = (
+        gap.c.id,
+        subscription.c.source,
+        subscription.c.address.label("subscription"),
+        gap.c.number,
+        gap.c.found_at,
+        gap.c.attempts,
+        gap.c.closed_at,
+        gap.c.reason,
+    )
+    asked = select(*columns).join(subscription, subscription.c.id == gap.c.subscription_id)
+    rows = connection.execute((asked if every else asked.where(gap.c.closed_at.is_(None))).order_by(gap.c.id))
+    return [dict(row._mapping) for row in rows]
+
+
+def missing_by_source(connection: Connection) -> dict[str, tuple[int, datetime]]:
+    """How many events of each sender are missing, and since when."""
+    gap, subscription = FHIR_GAP, FHIR_SUBSCRIPTION
+    counted = (
+        select(subscription.c.source, func.count(), func.min(gap.c.found_at))
+        .join(subscription, subscription.c.id == gap.c.subscription_id)
+        .where(gap.c.closed_at.is_(None))
+        .group_by(subscription.c.source)
+    )
+    return {source: (count, since) for source, count, since in connection.execute(counted)}
+
+
+def close_by_hand(connection: Connection, gap: int, reason: str, by: Actor) -> bool:
+    """Nobody looks for this event any longer; False when it is missing no more. Raises ValueError."""
+    if not reason.strip():
+        raise ValueError("reason: say why, in words")
+    now, table = db_now(connection), FHIR_GAP
+    waiting = table.update().where(table.c.id == gap, table.c.closed_at.is_(None))
+    if connection.execute(waiting.values(closed_at=now, reason="by-hand")).rowcount != 1:
+        return False
+    data = {"reason": reason.strip()[:1000]}
+    entry = audit.Entry(
+        action="fhir-gap.close", by=by, object_kind="fhir-gap", object_id=str(gap), at=now, data=data
+    )
+    audit.record(connection, [entry])
+    return True
 
 
 def close(connection: Connection, gaps: Sequence[int], reason: str) -> None:

@@ -14,8 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import Connection
 
 from worker.code_gaps import unmapped
+from worker.fhir_subscriptions import missing_by_source
 from worker.quarantine import heaps
-from worker.sources import InForce
+from worker.sources import InForce, Sources
 from worker.unit_watch import Suspicion, suspicions
 
 WATCH_SECONDS = 300.0
@@ -31,6 +32,8 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Codes and units that arrived and nothing maps; ours: their names are analytes of ours.",
         ("source", "ours"),
     ),
+    "fhir_gaps_open": ("Events of FHIR subscriptions that were not sent and not fetched.", ("source",)),
+    "fhir_gaps_oldest_seconds": ("Age of the oldest missing event of a FHIR subscription.", ("source",)),
     "unit_suspect": (
         "1 where a source's newest values look like those of another unit; none is excluded.",
         ("source", "analyte", "unit", "other"),
@@ -63,6 +66,7 @@ class IntakeGauges:
             families["quarantine_may_be_critical"].add_metric([source], count)
         for (source, ours), count in sorted(unmapped(connection, sources).items()):
             families["unmapped_codes"].add_metric([source, "yes" if ours else "no"], count)
+        _gaps(connection, families, sources, now)
         for one in self._watch(connection):
             labels = [sources.label(one.source), one.analyte, one.unit, one.other]
             families["unit_suspect"].add_metric(labels, 1)
@@ -72,6 +76,18 @@ class IntakeGauges:
         if self._watched_at is None or asked - self._watched_at > WATCH_SECONDS:
             self._suspicions, self._watched_at = _once(suspicions(connection), self._sources), asked
         return self._suspicions
+
+
+def _gaps(
+    connection: Connection, families: dict[str, GaugeMetricFamily], sources: Sources, now: datetime
+) -> None:
+    missing: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+    for source, (count, since) in missing_by_source(connection).items():
+        label, age = sources.label(source), max(0.0, (now - since).total_seconds())
+        missing[label] = missing[label][0] + count, max(missing[label][1], age)
+    for label, (count, age) in sorted(missing.items()):
+        families["fhir_gaps_open"].add_metric([label], count)
+        families["fhir_gaps_oldest_seconds"].add_metric([label], age)
 
 
 def _once(found: list[Suspicion], sources: InForce) -> list[Suspicion]:

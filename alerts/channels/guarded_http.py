@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 TOTAL_SECONDS = 10.0
 MOST_BYTES = 64 * 1024
-"""More of an answer is not read."""
+"""More of an answer is not read, unless whoever asks needs more."""
 
 IpAddress = IPv4Address | IPv6Address
 Lookup = Callable[[str, int], Sequence[str]]
@@ -62,7 +62,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: header names in lower case, at most MOST_BYTES of the body."""
+    """What came back: header names in lower case, and of the body as much as was to be read."""
 
     status: int
     headers: Mapping[str, str]
@@ -142,11 +142,15 @@ def look_up(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedHttp:
-    """Makes requests. `lookup` and `tls` are this machine's unless a test brings others."""
+    """Makes requests. `lookup` and `tls` are this machine's unless a test brings others.
+
+    More of an answer than `most_bytes` is not read.
+    """
 
     lookup: Lookup = look_up
     tls: ssl.SSLContext | None = None
     seconds: float = TOTAL_SECONDS
+    most_bytes: int = MOST_BYTES
 
     def request(self, method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
         """One request, one answer, whatever its status. Raises NotSent."""
@@ -155,7 +159,7 @@ class GuardedHttp:
             try:
                 fields = {"Host": target.authority, "Accept-Encoding": "identity", "Connection": "close"}
                 connection.request(method, target.path, body, {**fields, **headers})
-                return _read(connection)
+                return _read(connection, self.most_bytes)
             finally:
                 connection.close()
 
@@ -233,10 +237,10 @@ class _Connection(http.client.HTTPConnection):
         self.auto_open = 0
 
 
-def _read(connection: _Connection) -> Reply:
+def _read(connection: _Connection, most_bytes: int) -> Reply:
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
-    body = response.read(MOST_BYTES) if 200 <= response.status < 500 else b""
+    body = response.read(most_bytes) if 200 <= response.status < 500 else b""
     return Reply(response.status, headers, body)
 
 

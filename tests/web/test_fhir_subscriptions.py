@@ -181,7 +181,8 @@ def server_of() -> Iterator[Callable[[bool], Server]]:
 
 def fetching(deps: Deps, server: Server) -> Deps:
     servers = json.dumps({SOURCE: {"base": server.base}})
-    return replace(deps, settings=read_settings({"FERRULE_FHIR_SERVERS": servers}))
+    given = {"FERRULE_FHIR_SERVERS": servers, "FERRULE_PRIVATE_HOSTS": "127.0.0.1"}
+    return replace(deps, settings=read_settings(given))
 
 
 def test_what_is_missing_is_fetched_by_its_numbers(

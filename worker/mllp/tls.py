@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from worker.settings import Settings, SettingsError
 
@@ -27,6 +30,14 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         _trust(context, settings.mllp_client_crl, "MLLP_CLIENT_CRL")
     return context
+
+
+def expires_at(certificate: Path) -> datetime | None:
+    """When the first certificate of a PEM file ends; None when there is none to be read."""
+    try:
+        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return None
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
