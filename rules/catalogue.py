@@ -6,7 +6,7 @@ Generated, as HTML and as Markdown; the same data in two templates.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -16,7 +16,7 @@ from rules.analytes import CATALOGUE
 from rules.building import leaves, selections_of
 from rules.concept_rows import concept_codes, concepts_used
 from rules.load import reached
-from rules.rule import DefinitionCase, Rule
+from rules.rule import Case, DefinitionCase, Rule
 from rules.ruleset import Citation, Ruleset
 from rules.words import analyte_words, concept_words, leaf_words
 
@@ -105,10 +105,35 @@ def render(ruleset: Ruleset, format: str) -> str:
         concepts=concepts_used(ruleset),
         codes=concept_codes,
         expected=_expected_words,
+        shown=case_words,
         definition_cases=_by_definition(ruleset),
         sources=lambda names: _cited(names, ruleset),
         case_count=sum(len(r.cases) for r in ruleset.rules.values()) + len(ruleset.definition_cases),
     )
+
+
+def case_words(case: Case, rule: Rule) -> list[str]:
+    """What a case of the rule shows: its outcome, then what is said, to do and awaited, actions in full."""
+    shown = [case.expect if case.severity is None else f"{case.expect}, {case.severity}"]
+    if case.missing is not None:
+        shown.append(f"would be settled by {_all(map(analyte_words, case.missing))}")
+    if case.headline is not None:
+        shown.append(f"headline: {case.headline}")
+    if case.says is not None:
+        shown.append(f"says: … {case.says} …")
+    for said, phrases in (("to do", case.do), ("not to do", case.do_not)):
+        shown += [f"{said}: {a.value}" for phrase in phrases for a in rule.actions if phrase in a.value]
+    if case.expects is not None:
+        shown.append(f"awaits {_all(f'{_expected_words(n)} within {d} d' for n, d in case.expects)}")
+    if case.quiet is not None:
+        shown.append(f"then quiet for {case.quiet} d")
+    if case.beside is not None:
+        shown.append(f"told beside {_all(case.beside)}")
+    return shown
+
+
+def _all(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 def _expected_words(name: str) -> str:

@@ -23,6 +23,7 @@ from rules.building import leaves, selections_of
 from rules.load import DEFINITIONS, load_ruleset, names_used
 from rules.measuring import to_canonical
 from rules.nearest import nearest
+from rules.pinned import unpinned
 from rules.rule import Rule
 from rules.ruleset import Ruleset
 from rules.site_concepts import overlaps
@@ -161,6 +162,9 @@ def lint_rule(
     if not ({"fires", "covered", "held"} & outcomes and {"silent", "unknown"} & outcomes):
         yield error("one-sided-cases", "needs a case that fires and one that does not")
     yield from _warnings(rule, today)
+    for text, message in unpinned(rule):
+        file, line = places.of(text, rule)
+        yield Lint(Level.WARNING, "unpinned-words", file, line, rule.id, f"{rule.id}: {message}")
 
 
 def _warnings(rule: Rule, today: date | None) -> Iterator[Lint]:

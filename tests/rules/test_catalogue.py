@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 
-from rules.catalogue import FORMATS, render
+from rules.catalogue import FORMATS, case_words, render
 from rules.load import load_ruleset
 
 RULESET = load_ruleset()
@@ -62,3 +63,32 @@ def test_what_a_site_has_changed_stands_first_with_who_signed_it(format: str, tm
     for said in ("Changed at this site", "ferritin < 25 ug/L within 90 d", "Dr. Made Up", "status: silent"):
         assert said in head
     assert "Changed at this site" not in render(RULESET, format)
+
+
+def test_what_a_case_shows_stands_there_in_words() -> None:
+    page = render(RULESET, "md")
+    section = page.split("### b12-high-iron-deficient-supplement\n")[1].split("\n### ")[0]
+    (row,) = (
+        line for line in section.splitlines() if line.startswith("| fires with an active oral product |")
+    )
+    for said in (
+        "fires, moderate; says: … may mask a B12 absorption problem …",
+        "to do: Consider stopping or reducing B12 that is not indicated, and recheck in 3 months",
+        "not to do: Find out why B12 injections are given",
+        "awaits Vitamin B12 within 90 d, Ferritin within 90 d",
+        "then quiet for 90 d",
+    ):
+        assert said in row
+
+
+def test_every_kind_of_expectation_has_words() -> None:
+    rule = RULESET.rules["dimorphic-picture"]
+    asked = replace(rule.cases[0], missing=("tsat",), headline="A headline", expects=(), beside=())
+    assert [
+        words for words in case_words(asked, rule) if not words.startswith(("fires", "to do", "then quiet"))
+    ] == [
+        "would be settled by Transferrin saturation",
+        "headline: A headline",
+        "awaits nothing",
+        "told beside nothing",
+    ]

@@ -112,3 +112,65 @@ def test_a_folder_without_rule_files_is_one_finding_of_the_whole_set(tmp_path: P
     (found,) = lint(tmp_path, None, TODAY)
     assert (found.line, found.code) == (0, "unloadable")
     assert "no rule files" in found.text()
+
+
+GUARDED = """\
+headline:
+  - {say: Only in pregnancy, when: pregnant}
+  - say: A made-up headline
+text:
+  - {say: "Ferritin {ferritin} in pregnancy.", when: pregnant}
+  - say: "Ferritin {ferritin}."
+actions:
+  - Start oral iron
+  - {do: Test the partner, when: pregnant}
+follow_up:
+  - {expect: ferritin, within: 90 d}
+  - {expect: hba2, within: 7 d, when: pregnant}
+"""
+ASKED = """\
+      - name: pregnant
+        given: now ferritin 9 ug/L; now pregnant 20 wk
+        expect: fires
+        headline: Only in pregnancy
+        says: in pregnancy
+        do: [Test the partner]
+        expects: {ferritin: 90 d, hba2: 7 d}
+      - name: not pregnant
+        given: now ferritin 9 ug/L
+        expect: fires
+        do_not: [Test the partner]
+        expects: {ferritin: 90 d}
+"""
+
+
+def _guarded(folder: Path, asked: str) -> Path:
+    path = write_rule(folder, more=GUARDED) / "made-up.yaml"
+    text = path.read_text().replace("    headline: A made-up headline\n", "")
+    text = text.replace('    text: "Ferritin {ferritin}."\n    actions:\n      - Do nothing\n', "")
+    path.write_text(text + asked)
+    return folder
+
+
+def test_words_with_a_condition_that_no_case_asks_for_are_a_warning_each(tmp_path: Path) -> None:
+    found = lint(_guarded(tmp_path, ""), None, TODAY)
+    assert {(f.level, f.code) for f in found} == {(Level.WARNING, "unpinned-words")}
+    assert [(f.line, f.message.removeprefix("made-up-rule: ")) for f in found] == [
+        (14, "no case has the headline 'Only in pregnancy'; add one, with 'headline'"),
+        (17, "no case asks for the text of this condition; add one, with 'says' and words only it has"),
+        (21, "no case pins the action 'Test the partner'; add one where it is asked for, with 'do'"),
+        (21, "no case pins the action 'Test the partner'; add one where it is not, with 'do_not'"),
+        (24, "no case pins the follow-up 'hba2'; add one where it follows, with 'expects'"),
+        (24, "no case pins the follow-up 'hba2'; add one where it does not, with 'expects'"),
+    ]
+
+
+def test_words_that_cases_ask_for_on_both_sides_give_nothing(tmp_path: Path) -> None:
+    assert lint(_guarded(tmp_path, ASKED), None, TODAY) == []
+
+
+def test_words_that_two_texts_share_pin_neither(tmp_path: Path) -> None:
+    found = lint(_guarded(tmp_path, ASKED.replace("says: in pregnancy", "says: Ferritin")), None, TODAY)
+    assert [f.message.split(";")[0] for f in found] == [
+        "made-up-rule: no case asks for the text of this condition"
+    ]
