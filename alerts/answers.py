@@ -29,6 +29,7 @@ from alerts.telling import HasDied, nobody_died, tell
 
 COMMENT_MAX_CHARACTERS = 4_000
 TIMER = ferrule("timer")
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 class DismissReason(StrEnum):
@@ -229,13 +230,20 @@ def wake_due(
 
 
 def cleaned(name: str, text: str | None) -> str | None:
-    """Free text as it is kept: no control characters but line ends, at most COMMENT_MAX_CHARACTERS."""
+    """Free text as it is kept: no control characters but line ends, nothing that turns the words around it,
+    at most COMMENT_MAX_CHARACTERS.
+    """
     if text is None or not text.strip():
         return None
     if len(text) > COMMENT_MAX_CHARACTERS:
         raise Invalid(name, f"at most {COMMENT_MAX_CHARACTERS} characters")
-    kept = (c for c in text.replace("\r\n", "\n") if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    kept = (c for c in text.replace("\r\n", "\n") if c == "\n" or not _is_unfit(c))
     return "".join(kept).strip()
+
+
+def _is_unfit(character: str) -> bool:
+    """Of no text that people write: a control character, half a character, an order to turn what follows."""
+    return unicodedata.category(character) in ("Cc", "Cs") or unicodedata.bidirectional(character) in _TURNS
 
 
 def _agreed(connection: Connection, alert_id: int, named: Collection[str] | None, now: datetime) -> list[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts import audit, directory, follow_up
 from alerts.addressing import addressees
+from alerts.answers import cleaned
 from alerts.due import Reach
 from alerts.holding import HeldFor, Surge
 from alerts.people import Actor
@@ -115,11 +116,12 @@ def answer(
     connection: Connection, storm: int, outcome: Outcome, reason: str, by: Actor, now: datetime
 ) -> None:
     """Decide what its held alerts become. Raises NoSuchStorm, ValueError for an empty reason."""
-    if not reason.strip():
+    reason = cleaned("reason", reason) or ""
+    if not reason:
         raise ValueError("reason: say why, in words")
     values = {
         "outcome": outcome,
-        "reason": reason.strip()[:1000],
+        "reason": reason[:1000],
         "answered_at": now,
         "answered_by_system": by.system,
         "answered_by_ident": by.id,

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 
 from alerts import audit
+from alerts.answers import cleaned
 from alerts.people import Actor, Address
 from alerts.tables import ALERT
 from worker.tables import BREAK_GLASS, PATIENT
@@ -63,7 +64,7 @@ def open_patient(
         "ident": by.id,
         "name": name,
         "reason": reason.value,
-        "comment": comment,
+        "comment": cleaned("comment", comment) or "",
         "started_at": now,
         "ends_at": now + LASTS,
     }

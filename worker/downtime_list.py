@@ -23,6 +23,7 @@ from alerts.states import ASKING, OPEN
 from alerts.tables import ALERT, POOL, RECIPIENT
 from rules.findings import Severity
 from worker.tables import PATIENT
+from worker.web.people import shown_name, unturned
 
 OWNER_ONLY = 0o600
 
@@ -101,7 +102,9 @@ def _entry(
     name = person.name if person else ""
     if row.recipient_system == POOL_SYSTEM:
         name = pools.get(row.recipient_ident) or f"pool {row.recipient_ident}"
-    who = f"{patient.name or ''} {patient.system}|{patient.ident}".strip() if patient else "unknown patient"
+    who = "unknown patient"
+    if patient is not None:
+        who = f"{shown_name(patient.name or '')} {unturned(f'{patient.system}|{patient.ident}')}".strip()
     return Entry(
         alert=row.id,
         severity=row.severity,
@@ -110,7 +113,7 @@ def _entry(
         values=tuple(_value(e) for e in row.evidence if "analyte" in e),
         patient=who,
         born=patient.birth_date.isoformat() if patient and patient.birth_date else "",
-        recipient=name or f"{row.recipient_system}|{row.recipient_ident}",
+        recipient=shown_name(name) or unturned(f"{row.recipient_system}|{row.recipient_ident}"),
         phone=(person.phone or "") if person else "",
         raised_at=row.raised_at,
         answer_by=deadline(timers.policy(connection, row.policy_id), severity, row.raised_at),

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func
 from sqlalchemy.exc import IntegrityError
 
 from alerts import audit
+from alerts.answers import cleaned
 from alerts.people import Actor
 from worker.database import db_now
 from worker.tables import MESSAGE, QUARANTINE_ITEM
@@ -152,7 +153,7 @@ def bytes_of(connection: Connection, item: int, by: Actor, because: str) -> byte
     row = connection.execute(asked).first()
     if row is None:
         raise NotInQuarantine(f"there is no item {item}")
-    _record(connection, "quarantine-read", by, row.id, {"item": item, "because": because})
+    _record(connection, "quarantine-read", by, row.id, {"item": item, "because": cleaned("because", because)})
     raw: bytes = row.raw
     return raw
 
@@ -186,12 +187,13 @@ def discard(connection: Connection, item: int, by: Actor, because: str) -> int:
     """Take an item off the list for good; the message stays as it is, its bytes kept. Raises
     NotInQuarantine, or ValueError without a reason.
     """
-    if not because.strip():
+    because = cleaned("because", because) or ""
+    if not because:
         raise ValueError("say why it is discarded")
     message: int = the_item(connection, item)["message_id"]
-    if not _answer(connection, message, "discarded_at", by, because.strip(), item):
+    if not _answer(connection, message, "discarded_at", by, because, item):
         raise NotInQuarantine(f"no item {item} waits in quarantine")
-    _record(connection, "quarantine-discard", by, message, {"item": item, "because": because.strip()})
+    _record(connection, "quarantine-discard", by, message, {"item": item, "because": because})
     return message
 
 

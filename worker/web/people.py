@@ -30,11 +30,26 @@ def shown_name(name: str) -> str:
 
     Characters that order text are left out; a name written from right to left is isolated.
     """
-    kept = " ".join(name.translate(_BIDI_CONTROLS).split())
+    kept = unturned(name)
     if len(kept) > LONGEST_NAME:
         kept = kept[: LONGEST_NAME - 1].rstrip() + "…"
     turns = any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in kept)
     return f"\u2068{kept}\u2069" if turns else kept
+
+
+def sex_and_age(stored: Stored | None, on: datetime) -> str:
+    """ "woman of 46", for who may not know whom it is about."""
+    if stored is None:
+        return "Patient"
+    patient = stored.history.patient
+    who = {"F": "Woman", "M": "Man"}.get(words.sex_letter(patient.sex), "Patient")
+    return f"{who} of {words.age(patient.birth_date, on.date())}" if patient.birth_date else who
+
+
+def unturned(text: str) -> str:
+    """One line without characters that order text or steer a terminal."""
+    kept = (c if unicodedata.category(c) != "Cc" else " " for c in text.translate(_BIDI_CONTROLS))
+    return " ".join("".join(kept).split())
 
 
 def patient_words(stored: Stored | None, now: datetime) -> PatientWords:
