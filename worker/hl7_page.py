@@ -44,7 +44,7 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
     },
     "EVN": {2: "When the event was recorded: which of two ADT messages is the newer."},
     "PV1": {2: "Class.", 3: "Location.", 7: "Attending clinician."},
-    "MRG": {1: "The retired identifier (A40)."},
+    "MRG": {1: "The retired identifier (A40). An A37 has none: its two PID are two patients from then on."},
     "ORC": {
         1: "Order control, of a pharmacy order.",
         2: "Placer's number, where OBR-2 is empty.",

@@ -31,7 +31,11 @@ CYCLE = Aside(
 CONFLICT = Aside(
     "merge-conflict", PLACE, "it was merged into somebody else before: undo that first, then release this"
 )
-NOT_MERGED = Aside("merge-not-found", PLACE, "these two are not merged: nothing to undo; discard it")
+NOT_MERGED_REMEDY = (
+    "these two are not merged with each other: where they are one by a third, undo that link (ferrule "
+    "patients show, then unmerge); else there is nothing to undo: discard it"
+)
+NOT_MERGED = Aside("merge-not-found", PLACE, NOT_MERGED_REMEDY)
 WAITS = Aside(
     "merge-survivor-unknown",
     PLACE,
@@ -142,6 +146,8 @@ def _with(
 
 
 def _without(connection: Connection, kin: Kin, link: Link, now: datetime) -> tuple[Kin, Aside | None]:
+    """Two patients again, whichever was said to be merged into which."""
+    link = link if link in kin.links else Link(link.survivor, link.retired)
     if link not in kin.links:
         return kin, NOT_MERGED
     same = (PATIENT_LINK.c.retired_id == link.retired) & (PATIENT_LINK.c.survivor_id == link.survivor)

@@ -1,4 +1,5 @@
-"""HL7 v2 messages as events: ORU^R01 as reports, ADT and pharmacy messages as records, A40 as merges.
+"""HL7 v2 messages as events: ORU^R01 as reports, ADT and pharmacy messages as records, A40 as merges, A37 as
+their undoing.
 
 No sockets, no frames, no separators (`hl7_split`), no meaning of values (`normalize`).
 One event for each order of each patient, so that every result keeps its own orderer.
@@ -44,7 +45,7 @@ VERSIONS = frozenset(
 )
 TYPES = {
     "ORU": frozenset({"R01"}),
-    "ADT": frozenset(["A01", "A02", "A03", "A04", "A08", "A11", "A13", "A23", "A31", "A40"]),
+    "ADT": frozenset(["A01", "A02", "A03", "A04", "A08", "A11", "A13", "A23", "A31", "A37", "A40"]),
     "RDE": frozenset({"O01", "O11"}),
     "RAS": frozenset({"O01", "O17"}),
     "OMP": frozenset({"O09"}),
@@ -92,6 +93,8 @@ def read_structure(raw: bytes) -> Header:
     first = {segment.name: segment for segment in reversed(message.segments)}
     if "PID" not in first:
         raise Unreadable(Reason.NO_PATIENT, "PID", "expected a PID segment, got none")
+    if header.trigger == "A37" and sum(segment.name == "PID" for segment in message.segments) < 2:
+        raise Unreadable(Reason.MERGE_INCOMPLETE, "PID[2]", "expected the two patients as two PID, got one")
     if header.trigger == "A40" and "MRG" not in first:
         raise Unreadable(Reason.MERGE_INCOMPLETE, "MRG", "expected an MRG segment after PID, got none")
     if header.trigger == "A40" and not first["MRG"].text(1):
@@ -110,6 +113,8 @@ def decode_hl7(raw: bytes) -> tuple[list[Event], list[Unreadable]]:
     groups = grouped(message)
     if header.trigger == "A40":
         parts = [part for group in groups for part in (_merge_part(group), *_beside_a_merge(group))]
+    elif header.trigger == "A37":
+        parts = [_unlink_part(groups), *(part for group in groups for part in _beside_a_merge(group))]
     else:
         parts = [part for group in groups for part in _parts(group, header, identity)]
         _tell_apart([part.data for part in parts if isinstance(part.data, dict)])
@@ -185,6 +190,19 @@ def _merge_part(group: Group) -> _Part:
     except Unreadable as error:
         return _Part(MERGE, place, Unreadable(Reason.MERGE_INCOMPLETE, error.place, error.remedy))
     return _Part(MERGE, place, {"survivor": survivor, "retired": retired})
+
+
+def _unlink_part(groups: list[Group]) -> _Part:
+    """A37: its two PID are two patients, whichever of them was merged into the other."""
+    pids = [group.pid for group in groups if group.pid is not None]
+    if len(pids) != 2:
+        remedy = "expected the two patients as two PID, got another number"
+        return _Part(MERGE, "PID", Unreadable(Reason.MERGE_INCOMPLETE, "PID[2]", remedy))
+    try:
+        survivor, retired = (identifier_part(pid, 3) for pid in pids)
+    except Unreadable as error:
+        return _Part(MERGE, "PID", Unreadable(Reason.MERGE_INCOMPLETE, error.place, error.remedy))
+    return _Part(MERGE, pids[0].place(3), {"survivor": survivor, "retired": retired, "undone": True})
 
 
 def _beside_a_merge(group: Group) -> list[_Part]:

@@ -31,7 +31,7 @@ from worker.web.plan import Rung, plan_of, then
 from worker.web.scope import Scope
 from worker.web.supplement import can_explain, explained_until
 from worker.web.tabs import Tab, tab_of
-from worker.web.timeline import HistoryLine, steps_of, timeline
+from worker.web.timeline import HistoryLine, links_of, steps_of, timeline
 from worker.web.versions import result_text
 from worker.web.what_next import expected_of, what_next
 
@@ -156,7 +156,7 @@ def alert_page(
         chart=chart(stored.history, results, held, now, zone),
         tree=branch(row.tree, now, zone) if row.tree else None,
         sources=tuple(_source(ruleset, source) for source in row.sources),
-        history=timeline(connection, steps, zone),
+        history=timeline(connection, steps, zone, links_of(connection, row)),
         others=_others(connection, scope, row),
         provisional=bool(provisional_among(connection, [stored.id])),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from alerts.directory import one_of
 from alerts.people import POOL_SYSTEM, SELF_SYSTEM, Address
 from alerts.states import Step
 from alerts.tables import ALERT_EVENT, POOL, RECIPIENT
+from worker.tables import PATIENT_LINK
 from worker.web import words
 
 DID: dict[str, str] = {
@@ -50,6 +52,7 @@ WHY: dict[str, str] = {
     "held": "the rule asks to wait",
     "hold-ended": "what held it back no longer does",
     "fact-corrected": "a result it rested on was corrected or taken back",
+    "patient-moved": "the patient was moved or discharged; who answers for them was asked anew",
     "cover-gap": "nobody covers the owner",
     "call-list": "it is on the call list",
     "read-back": "and they read it back",
@@ -87,12 +90,31 @@ def names_of(connection: Connection, addresses: set[Address]) -> dict[Address, s
     return found
 
 
-def timeline(connection: Connection, steps: list[Row[Any]], zone: ZoneInfo) -> tuple[HistoryLine, ...]:
-    """The steps in words, oldest first."""
+def links_of(connection: Connection, alert: Row[Any]) -> list[tuple[datetime, str]]:
+    """When the alert's patient became one with another identifier, and two again."""
+    link, theirs = PATIENT_LINK.c, [alert.patient_id, alert.filed_under]
+    asked = select(PATIENT_LINK).where(link.retired_id.in_(theirs) | link.survivor_id.in_(theirs))
+    told = []
+    for row in connection.execute(asked):
+        told.append((row.linked_at, "Merged: two patient numbers became one patient"))
+        if row.ended_at is not None:
+            told.append((row.ended_at, "Unmerged: the two patient numbers are two patients again"))
+    return [one for one in told if one[0] >= alert.raised_at]
+
+
+def timeline(
+    connection: Connection,
+    steps: list[Row[Any]],
+    zone: ZoneInfo,
+    beside: Sequence[tuple[datetime, str]] = (),
+) -> tuple[HistoryLine, ...]:
+    """The steps in words, oldest first, and between them what happened beside the alert."""
     actors = {Address(step.actor_system, step.actor_ident) for step in steps}
     named = {to for step in steps for to in _to(step.data)}
     names = names_of(connection, actors | named)
-    return tuple(_line(step, names, zone) for step in steps)
+    lines = [(step.at, _line(step, names, zone)) for step in steps]
+    lines += [(at, HistoryLine(words.stamp(at, zone), what, "")) for at, what in beside]
+    return tuple(line for _, line in sorted(lines, key=lambda one: one[0]))
 
 
 def _line(step: Row[Any], names: Mapping[Address, str], zone: ZoneInfo) -> HistoryLine:
