@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from rules.load import load_ruleset
 from worker.bench.figures import Comparison, Figure, in_turns
 from worker.bench.histories import NOW, RESULTS, histories
-from worker.bench.rule_library import RULE, check_equal
+from worker.bench.rule_library import RULE, NotEqual, check_equal
 
 
 def bench(tmp_path, *arguments):
@@ -45,7 +47,7 @@ def test_the_median_run_counts_and_the_ratio_is_figure_over_yardstick():
     assert comparison.spread == pytest.approx((0.75 - 0.25) / 0.5)
 
 
-def test_both_sides_are_measured_in_turns_and_each_begins_sometimes():
+def test_all_are_measured_in_turns_and_each_begins_sometimes():
     order = []
 
     def measure(side):
@@ -70,11 +72,28 @@ def test_the_rule_written_by_hand_finds_what_the_library_finds():
     check_equal(load_ruleset(), histories(24))
 
 
-def test_bench_rules_writes_figure_yardstick_ratio_and_spread(tmp_path):
+def test_bench_rules_gives_compiled_and_reference_beside_their_yardstick_of_the_same_run(tmp_path):
     figures, printed = bench(tmp_path, "rules", "--runs", "2", "--seconds", "0.05")
 
     check_shape(figures, "rules")
     assert "ratio" in printed
+    reference = figures["beside"]["reference"]
+    assert reference["unit"] == figures["figure"]["unit"] == "histories/s"
+    assert [len(side["runs"]) for side in (figures["figure"], reference, figures["yardstick"])] == [2, 2, 2]
+    assert all(run > 0 for run in reference["runs"])
+    rows = {line.split()[1]: line for line in printed.splitlines() if "histories/s" in line}
+    assert f"{figures['figure']['value']:,.1f}" in rows["figure"]
+    assert f"{reference['value']:,.1f}" in rows["reference"]
+    assert "compiled" in figures["about"]["figure"]
+    assert "reference evaluator" in figures["about"]["reference"]
+
+
+def test_evaluators_that_do_not_agree_are_not_compared():
+    library = load_ruleset()
+    quiet = replace(library, rules={**library.rules, RULE: replace(library.rules[RULE], status="draft")})
+    differing = SimpleNamespace(judge=library.judge, judge_by_reference=quiet.judge_by_reference)
+    with pytest.raises(NotEqual, match="compiled and the reference"):
+        check_equal(differing, histories(8))
 
 
 def test_bench_pipeline_judges_what_it_counts_and_leaves_nothing_behind(tmp_path):

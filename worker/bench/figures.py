@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,12 +35,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A bench's outcome. `about` says what was measured: sizes, parts and versions, nothing of a patient."""
+    """A bench's outcome. `about` says what was measured: sizes, parts and versions, nothing of a patient.
+
+    `beside` are further figures of the same run, by what they are of.
+    """
 
     bench: str
     figure: Figure
     yardstick: Figure
     about: dict[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float:
@@ -62,17 +66,17 @@ class Comparison:
                 "yardstick": self.yardstick.as_json(),
                 "ratio": round(self.ratio, 4),
                 "spread": round(self.spread, 4),
+                "beside": {name: figure.as_json() for name, figure in self.beside.items()},
                 "about": self.about,
             }
         )
 
 
-def in_turns(figure: Measure, yardstick: Measure, runs: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Both measured `runs` times, alternating, the one that begins changing from turn to turn."""
-    figures: list[float] = []
-    yards: list[float] = []
+def in_turns(*measures: Measure, runs: int) -> tuple[tuple[float, ...], ...]:
+    """The runs of each, all measured turn by turn; who begins changes from turn to turn."""
+    found: list[list[float]] = [[] for _ in measures]
     for turn in range(runs):
-        steps = [(figures, figure), (yards, yardstick)]
+        steps = list(zip(found, measures, strict=True))
         for runs_of, measure in steps if turn % 2 == 0 else reversed(steps):
             runs_of.append(measure())
-    return tuple(figures), tuple(yards)
+    return tuple(map(tuple, found))

@@ -102,7 +102,7 @@ def measure(settings: Settings, runs: int, sizes: Sizes) -> Comparison:
         ROW.create(make_engine(url))
         sending.per_second()
         sending.waits.clear()
-        figures, yards = in_turns(sending.per_second, lambda: _rows_per_second(url, sizes.rows), runs)
+        figures, yards = in_turns(sending.per_second, lambda: _rows_per_second(url, sizes.rows), runs=runs)
         about = _about(url, sizes, sending.waits)
     return Comparison("intake", Figure("messages/s", figures), Figure("commits/s", yards), about)
 

@@ -121,7 +121,7 @@ def measure(settings: Settings, runs: int, sizes: Sizes) -> Comparison:
         judging.per_second(WARM_UP)
         nothing.per_second(WARM_UP)
         figures, yards = in_turns(
-            lambda: judging.per_second(sizes.messages), lambda: nothing.per_second(sizes.tasks), runs
+            lambda: judging.per_second(sizes.messages), lambda: nothing.per_second(sizes.tasks), runs=runs
         )
         about = _about(judging.engine, sizes)
     return Comparison("pipeline", Figure("messages/s", figures), Figure("tasks/s", yards), about)
