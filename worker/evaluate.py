@@ -6,7 +6,7 @@ Asks no clock: the moment of judging is handed in or is the newest time in the i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from rules.facts import History
 from rules.findings import Judgment, RuleJudgment
 from rules.ruleset import Ruleset
 from worker.demographics import person_of
+from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
 from worker.intake.normalize import Facts, facts_of, merge_of
 from worker.intake.times import read_instant
@@ -44,22 +45,31 @@ class Input:
         return moment
 
 
-def gathered(events: Iterable[Event], zone: ZoneInfo | None) -> Input:
+def _plain(_source: str) -> Dialect:
+    return PLAIN
+
+
+def gathered(
+    events: Iterable[Event], zone: ZoneInfo | None, dialect_of: Callable[[str], Dialect] = _plain
+) -> Input:
     """The histories of the patients in `events`; times without offset are read in `zone`.
 
+    `dialect_of` says how a source writes: its codes, units and decimals, and its own zone.
     Merges count wherever in the input they stand. Facts are known as the events say, not as they are read.
     """
     said: dict[PatientKey, list[Facts]] = defaultdict(list)
     survivor_of: dict[PatientKey, PatientKey] = {}
     newest: datetime | None = None
     for arrival, event in enumerate(events):
-        merge = merge_of(event)
+        dialect = dialect_of(event.source)
+        own_zone = dialect.zone or zone
+        merge = merge_of(event, dialect)
         if merge is not None:
             survivor_of[merge.retired] = merge.survivor
             continue
-        facts = facts_of(event, zone=zone, received_at=None, arrival=arrival)
+        facts = facts_of(event, zone=own_zone, received_at=None, arrival=arrival, dialect=dialect)
         said[facts.patient.system, facts.patient.id].append(facts)
-        newest = max((t for t in (newest, *_times(event, facts, zone)) if t), default=None)
+        newest = max((t for t in (newest, *_times(event, facts, own_zone)) if t), default=None)
     together: dict[PatientKey, list[Facts]] = defaultdict(list)
     for key, facts_list in said.items():
         together[_survivor(key, survivor_of)] += facts_list

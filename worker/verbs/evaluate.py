@@ -25,6 +25,7 @@ from worker.intake.event import Event
 from worker.intake.files import Format, read_events
 from worker.intake.times import read_instant
 from worker.intake.unreadable import Unreadable
+from worker.sources import load_sources
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -33,6 +34,10 @@ AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="Judge
 FormatOf = Annotated[Format, typer.Option("--format", help="How the files are written.")]
 ZoneName = Annotated[str, typer.Option("--zone", help="Reads times without offset [default: UTC].")]
 RulesDir = Annotated[Path | None, typer.Option("--rules", metavar="DIR", help="Rule files other than ours.")]
+SourcesFile = Annotated[
+    Path | None,
+    typer.Option("--sources", metavar="FILE", help="Who sends how: local codes, units, decimals, zones."),
+]
 SiteFile = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="The site's own settings.")]
 
 _COLORS = {
@@ -52,16 +57,22 @@ def evaluate_files(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a patient and line.")] = False,
     rules: RulesDir = None,
     site: SiteFile = None,
+    sources: SourcesFile = None,
 ) -> None:
     """Judge the patients in files without queue or database.
 
+    What a laboratory sends under codes of its own is read with --sources: the file that FERRULE_SOURCES_FILE
+    names, its mappings beside it.
+
     Example: ferrule evaluate day.ndjson --as-of 2026-03-02T09:00:00Z --json
+
+    Example: ferrule evaluate day.hl7 --sources deploy/examples/sources.yaml
     """
     place = zone_named(zone)
     moment = moment_named(as_of, place)
-    ruleset = load_ruleset(rules, site)
+    ruleset, senders = load_ruleset(rules, site), load_sources(sources)
     unread = Unread()
-    input = gathered(unread.told(read_events(files, format)), place)
+    input = gathered(unread.told(read_events(files, format)), place, senders.dialect)
     show = _print_json if as_json else _print_words
     try:
         for judgment in evaluate(input, ruleset, moment):

@@ -20,12 +20,14 @@ from rules.yaml_source import BadFile
 from worker.evaluate import NoTimeInInput, gathered
 from worker.failures import USAGE, Failure
 from worker.intake.files import Format, read_events
+from worker.sources import load_sources
 from worker.verbs.evaluate import (
     AsOf,
     Files,
     FormatOf,
     RulesDir,
     SiteFile,
+    SourcesFile,
     Unread,
     ZoneName,
     moment_named,
@@ -45,22 +47,25 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a patient and line.")] = False,
     rules: RulesDir = None,
     site: SiteFile = None,
+    sources: SourcesFile = None,
 ) -> None:
     """Why one rule fired or did not, condition by condition.
 
     Example: ferrule explain day.ndjson --rule b12-high-iron-deficient-unexplained
+
+    Example: ferrule explain day.hl7 --rule hemoglobin-critical --sources deploy/examples/sources.yaml
     """
     place = zone_named(zone)
     moment = moment_named(as_of, place)
     try:
-        ruleset = load_ruleset(rules, site)
+        ruleset, senders = load_ruleset(rules, site), load_sources(sources)
     except BadFile as error:
         raise Failure(str(error), USAGE) from None
     if rule not in ruleset.rules:
         raise Failure(f"no rule '{rule}'; `ferrule rules list` shows them", USAGE)
     unread = Unread()
     told: list[Path] = files
-    input = gathered(unread.told(read_events(told, format)), place)
+    input = gathered(unread.told(read_events(told, format)), place, senders.dialect)
     try:
         at = input.moment(moment)
     except NoTimeInInput as error:
