@@ -15,7 +15,7 @@ MOST_ROWS = 500
 
 
 def missed(connection: Connection, today: date) -> list[Row[Any]]:
-    """The expectations whose day is before `today`, the longest overdue first, with the owner of the alert."""
+    """The expectations whose day is before `today`, the longest overdue first, with its alert's owner."""
     query = (
         select(FOLLOW_UP, ALERT.c.rule, ALERT.c.severity, ALERT.c.recipient_system, ALERT.c.recipient_ident)
         .join(ALERT, ALERT.c.id == FOLLOW_UP.c.alert_id)

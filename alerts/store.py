@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
-from alerts import audit, follow_up
+from alerts import audit, follow_up, silent
 from alerts.addressing import address, addressees_of
 from alerts.follow_up import Arrival
 from alerts.people import NOBODY_YET, Address, ferrule
@@ -115,6 +115,7 @@ def apply(
     judging = _Judging(connection, patient_id, evaluation_id, judgment, received_at, now, source)
     news = [told for d in decisions if d.step for told in _write(judging, d)]
     follow_up.arrived(connection, patient_id, arrivals, now)
+    silent.keep(connection, patient_id, decisions, judgment, now)
     deliveries = enqueue(connection, patient_id, [n for n in news if n.lanes], received_at)
     return Applied(
         raised=Counter((d.rule, d.severity.value) for d in decisions if d.action is Action.RAISE),

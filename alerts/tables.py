@@ -345,6 +345,34 @@ class PoolMemberRow(SQLModel, table=True):
     ident: str
 
 
+class SilentFindingRow(SQLModel, table=True):
+    """What a version of a silent rule first found for a patient, and what its owner thinks of it.
+
+    `verdict` is one of `alerts.silent.Verdict`; null: nobody has looked yet.
+    """
+
+    __tablename__ = "silent_finding"
+    __table_args__ = (UniqueConstraint("patient_id", "rule", "rule_version", name="silent_finding_once"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    patient_id: int
+    rule: str
+    rule_version: int
+    ruleset: str
+    severity: str
+    headline: str
+    text: str
+    evidence: list[dict[str, Any]] = Field(sa_type=DOCUMENT)
+    tree: dict[str, Any] = Field(sa_type=DOCUMENT)
+    as_of: datetime
+    found_at: datetime
+    verdict: str | None = None
+    reason: str | None = None
+    judged_at: datetime | None = None
+    judged_by_system: str | None = None
+    judged_by_ident: str | None = None
+
+
 class StormRow(SQLModel, table=True):
     """A surge of alerts of one rule or from one source, and what a person decided about those it held.
 
@@ -397,6 +425,7 @@ def _table(name: str) -> Table:
 ALERT = _table("alert")
 ALERT_EVENT = _table("alert_event")
 STORM = _table("storm")
+SILENT_FINDING = _table("silent_finding")
 ADDRESSEE = _table("addressee")
 DELIVERY = _table("delivery")
 DESTINATION = _table("destination")

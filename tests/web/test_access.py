@@ -43,7 +43,7 @@ DOORS = {
         "/overdue",
         "/queues",
     ),
-    "rule-owner": ("/governance",),
+    "rule-owner": ("/governance", "/api/silent-findings"),
     "privacy-officer": ("/privacy",),
     "intake": ("/fhir", "/events"),
 }

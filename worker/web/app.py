@@ -35,6 +35,7 @@ from worker.web import (
     privacy,
     quarantine,
     queue_marks,
+    silent_findings,
     storms,
     stream,
     unaddressed,
@@ -63,7 +64,9 @@ def create_app(deps: Deps) -> FastAPI:
         app.include_router(module.router)
     for module in (cover, preferences, break_glass, privacy):
         app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue, queue_marks, governance):
+    for module in (quarantine, storms, unaddressed, call_list, overdue, queue_marks):
+        app.include_router(module.router)
+    for module in (governance, silent_findings):
         app.include_router(module.router)
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -75,7 +75,7 @@ def list_page(request: Request, reader: Operator, have: Have, recorded: bool = F
         patients = [row.patient_id for row in rows]
         trail.note_list(connection, now, trail.actor(request, reader), list(made), patients)
     frame = frame_of(reader)
-    context = {"rows": found, "made": made, "recorded": recorded, "mark": mark}
+    context: dict[str, Any] = {"rows": found, "made": made, "recorded": recorded, "mark": mark}
     return page(request, "calls.html", reader=frame, **context)
 
 

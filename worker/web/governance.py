@@ -16,6 +16,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, Row, func, select
 
 from alerts.follow_up import Expectation
+from alerts.silent import fared
 from alerts.states import OPEN, Step
 from alerts.tables import ALERT, ALERT_EVENT, FOLLOW_UP
 from worker.database import db_now, writing
@@ -24,6 +25,7 @@ from worker.web.deps import Have
 from worker.web.frame import frame_of
 from worker.web.pages import page
 from worker.web.readers import RuleOwner
+from worker.web.silent_findings import fared_words
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,7 +45,9 @@ def show(
         said = [row for rule in rules for row, _ in rule["comments"]]
         alerts, patients = [row.id for row in said], [row.patient_id for row in said]
         trail.note_list(connection, now, trail.actor(request, reader), alerts, patients)
-    return page(request, "governance.html", reader=frame_of(reader), rules=rules, days=days, choices=DAYS)
+        quiet = [fared_words(one) for one in fared(connection)]
+    context: dict[str, Any] = {"rules": rules, "silent": quiet, "days": days, "choices": DAYS}
+    return page(request, "governance.html", reader=frame_of(reader), **context)
 
 
 def _rules(connection: Connection, since: datetime, now: datetime) -> list[dict[str, Any]]:

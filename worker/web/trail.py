@@ -77,6 +77,15 @@ def note_openings(connection: Connection, now: datetime, by: Actor, patients: Se
     _note(connection, now, "list", by, "break-glass", "", data={"patients": sorted(set(patients))})
 
 
+def note_silent(
+    connection: Connection, now: datetime, by: Actor, findings: Sequence[int], patients: Sequence[int]
+) -> None:
+    """Findings of silent rules were shown with their values; no record if there were none."""
+    if findings:
+        data = {"findings": list(findings), "patients": sorted(set(patients))}
+        _note(connection, now, "list", by, "silent-finding", "", data=data)
+
+
 def _note(
     connection: Connection, now: datetime, action: str, by: Actor, kind: str, object_id: str, *,
     outcome: str = DONE, patient: int | None = None, data: Mapping[str, Any] | None = None,

@@ -453,6 +453,28 @@ def upgrade() -> None:
         batch_op.create_index("follow_up_expected", ["patient_id", "expect", "state"], unique=False)
 
     op.create_table(
+        "silent_finding",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("rule_version", sa.Integer(), nullable=False),
+        sa.Column("ruleset", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("headline", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("evidence", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tree", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("as_of", UTCDateTime(), nullable=False),
+        sa.Column("found_at", UTCDateTime(), nullable=False),
+        sa.Column("verdict", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("judged_at", UTCDateTime(), nullable=True),
+        sa.Column("judged_by_system", sa.String(), nullable=True),
+        sa.Column("judged_by_ident", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("patient_id", "rule", "rule_version", name="silent_finding_once"),
+    )
+    op.create_table(
         "escalation_policy",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
@@ -992,6 +1014,7 @@ def downgrade() -> None:
         batch_op.drop_index("follow_up_expected")
 
     op.drop_table("follow_up")
+    op.drop_table("silent_finding")
     with op.batch_alter_table("evaluation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_evaluation_patient_id"))
         batch_op.drop_index(batch_op.f("ix_evaluation_message_id"))
