@@ -274,6 +274,11 @@ class Settings(BaseSettings):
         description="The acr a sign-in must have (spaces between several), such as that of a second factor.",
     )
     privacy_email: str | None = Field(
+    oidc_step_up_acr: str | None = Field(
+        None,
+        description="The acr (spaces between several) that break-glass, marks of sensitive patients and what "
+        "discards for good need; who lacks it signs in once more.",
+    )
         None, description="Who is told when a patient is opened by break-glass."
     )
     pool: Literal["solo", "threads", "prefork"] = Field(
@@ -372,6 +377,8 @@ class Settings(BaseSettings):
 def _refuse_half_a_sign_in(settings: Settings) -> None:
     if settings.oidc_issuer is None:
         return
+        if settings.oidc_step_up_acr:
+            raise ValueError("FERRULE_OIDC_STEP_UP_ACR needs FERRULE_OIDC_ISSUER")
     for name in ("oidc_client_id", "oidc_roles", "public_url"):
         if not getattr(settings, name):
             raise ValueError(f"FERRULE_OIDC_ISSUER needs FERRULE_{name.upper()}")

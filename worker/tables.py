@@ -362,7 +362,9 @@ class AccountRow(SQLModel, table=True):
 
 
 class SessionRow(SQLModel, table=True):
-    """A signed-in browser. Only the hash of its secret is kept."""
+    """A signed-in browser. Only the hash of its secret is kept; `acr` and `sid` are the provider's words: how
+    surely it knows the person, and which of its own sessions this is.
+    """
 
     __tablename__ = "session"
 
@@ -376,10 +378,14 @@ class SessionRow(SQLModel, table=True):
 
 
 class SignInRow(SQLModel, table=True):
-    """A browser on its way to the OpenID provider and back; the row goes when it comes back."""
+    """A browser on its way to the OpenID provider and back; the row goes when it comes back. `acr`: those it
+    may come back with, where it went there to be known more surely.
+    """
 
     __tablename__ = "sign_in"
 
+    acr: str | None = None
+    sid: str | None = None
     secret_sha256: str = Field(primary_key=True)
     state: str
     nonce: str
@@ -393,6 +399,7 @@ class LoginFailureRow(SQLModel, table=True):
 
     __tablename__ = "login_failure"
 
+    acr: str | None = None
     key_sha256: str = Field(primary_key=True)
     failures: int
     first_at: datetime = Field(index=True)

@@ -1,5 +1,6 @@
 """A real OpenID provider that others wrote (oidc-provider, in node), and a browser that signs in there."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -27,9 +28,11 @@ class OpenId:
     issuer: str
     on: Callable[[], AbstractContextManager[None]]
 
-    def sign_in(self, where: str, name: str) -> httpx2.URL:
+    def sign_in(
+        self, where: str, name: str, password: str = "any", browser: httpx2.Client | None = None
+    ) -> httpx2.URL:
         """What a person does there: from the address they were sent to, to the one they are sent back to."""
-        with httpx2.Client() as browser:
+        with contextlib.nullcontext(browser) if browser else httpx2.Client() as browser:
             answer = browser.get(where)
             for _ in range(20):
                 if answer.is_redirect:
@@ -38,15 +41,15 @@ class OpenId:
                         return httpx2.URL(to)
                     answer = browser.get(to)
                 else:
-                    answer = _filled_in(browser, answer, name)
+                    answer = _filled_in(browser, answer, name, password)
         raise AssertionError("the provider sends nobody back")
 
 
-def _filled_in(browser: httpx2.Client, answer: httpx2.Response, name: str) -> httpx2.Response:
+def _filled_in(browser: httpx2.Client, answer: httpx2.Response, name: str, password: str) -> httpx2.Response:
     form = re.search(r'<form[^>]*action="([^"]+)"', answer.text)
     assert form is not None, answer.text
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', answer.text))
-    typed = {"login": name, "password": "any"} if 'name="login"' in answer.text else {}
+    typed = {"login": name, "password": password} if 'name="login"' in answer.text else {}
     return browser.post(urljoin(str(answer.url), form[1]), data=fields | typed)
 
 
@@ -67,7 +70,7 @@ def openid_packages(pytestconfig: pytest.Config) -> Path:
 def openid(openid_packages: Path, tmp_path: Path) -> Callable[..., OpenId]:
     """Makes a provider that knows `people` and sends them back to `site`; it is started by its `on`."""
 
-    def make(people: Mapping[str, Mapping[str, Any]], site: str) -> OpenId:
+    def make(people: Mapping[str, Mapping[str, Any]], site: str, told: str | None = None) -> OpenId:
         port, settings = free_port(), tmp_path / "openid.json"
         settings.write_text(
             json.dumps(
@@ -76,6 +79,7 @@ def openid(openid_packages: Path, tmp_path: Path) -> Callable[..., OpenId]:
                     "redirect": f"{site}/oidc/callback",
                     "home": f"{site}/login",
                     "secret": SECRET,
+                    "told": told,
                 }
             )
         )

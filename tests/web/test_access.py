@@ -27,7 +27,7 @@ from worker.web.app import create_app
 from worker.web.headers import ALWAYS
 
 PROGRAM = {"accept": "application/json"}
-EVERYONE = {"/healthz", "/readyz", "/login", "/oidc/login", "/oidc/callback"}
+EVERYONE = {"/healthz", "/readyz", "/login", "/oidc/login", "/oidc/callback", "/oidc/backchannel-logout"}
 HERE_ALONE = {"/metrics"}
 SIGNED_IN = {"/", "/logout", "/fhir/metadata"}
 """For every role: the way to one's own first page, the way out, and what the FHIR door can do."""

@@ -37,6 +37,7 @@ from worker.web import (
     queue_marks,
     silent_findings,
     storms,
+    step_up,
     stream,
     unaddressed,
 )
@@ -100,6 +101,7 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(WrongRole, _wrong_role)
     app.add_exception_handler(BadToken, _bad_token)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(step_up.NotSureEnough, step_up.refused)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(fhir_answers.FhirRefusal, fhir_answers.refused)
     app.add_exception_handler(HTTPException, _http)

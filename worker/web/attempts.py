@@ -18,13 +18,16 @@ COOKIE_HTTPS = "__Host-ferrule_sign_in"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`secret` is the browser's cookie, of which only the hash is kept; `verifier` is PKCE's."""
+    """`secret` is the browser's cookie, of which only the hash is kept; `verifier` is PKCE's; `acr`: what it must
+    come back with.
+    """
 
     secret: str
     state: str
     nonce: str
     verifier: str
     next: str
+    acr: str | None = None
 
 
 def cookie_name(https: bool) -> str:
@@ -32,13 +35,13 @@ def cookie_name(https: bool) -> str:
     return COOKIE_HTTPS if https else COOKIE
 
 
-def begin(connection: Connection, next: str, now: datetime) -> Attempt:
+def begin(connection: Connection, next: str, now: datetime, *, acr: str | None = None) -> Attempt:
     """A new attempt; those that are too old go."""
     connection.execute(delete(SIGN_IN).where(SIGN_IN.c.created_at < now - LIFE))
     secret, state, nonce, verifier = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(4))
-    kept = {"state": state, "nonce": nonce, "verifier": verifier, "next": next, "created_at": now}
+    kept = {"state": state, "nonce": nonce, "verifier": verifier, "next": next, "created_at": now, "acr": acr}
     connection.execute(insert(SIGN_IN).values(secret_sha256=digest(secret), **kept))
-    return Attempt(secret, state, nonce, verifier, next)
+    return Attempt(secret, state, nonce, verifier, next, acr)
 
 
 def take(connection: Connection, secret: str, state: str, now: datetime) -> Attempt | None:
@@ -51,4 +54,4 @@ def take(connection: Connection, secret: str, state: str, now: datetime) -> Atte
         or not secrets.compare_digest(row.state.encode(), state.encode())
     ):
         return None
-    return Attempt(secret, row.state, row.nonce, row.verifier, row.next)
+    return Attempt(secret, row.state, row.nonce, row.verifier, row.next, row.acr)

@@ -35,6 +35,7 @@ from worker.web.pages import page
 from worker.web.readers import Clinician, FormSender, Reader
 from worker.web.scope import Scope, scope_of
 from worker.web.security_events import Kind, note, note_not_told
+from worker.web.step_up import KnownSurely
 from worker.web.visible import LARGEST_ID
 
 router = APIRouter(prefix="/break-glass", include_in_schema=False)
@@ -60,7 +61,7 @@ def ask(request: Request, reader: Clinician, have: Have, alert: AlertNumber = No
     return _page(request, reader, have, alert=str(alert or ""))
 
 
-@router.post("")
+@router.post("", dependencies=[KnownSurely])
 def break_glass(
     request: Request,
     reader: FormSender,

@@ -47,7 +47,7 @@ def read(
     text: str, keys: Keys, expected: Expected, now: datetime, *, access_token: str | None = None
 ) -> Mapping[str, Any]:
     """The token's claims. Raises NotTheirs."""
-    kid = _kid_of(text)
+    kid = kid_of(text)
     try:
         token = jwt.decode(text, keys(kid), algorithms=ALGORITHMS)
         claims = CodeIDToken(
@@ -71,8 +71,8 @@ def read(
     return dict(claims)
 
 
-def _kid_of(text: str) -> str | None:
-    """The name of the key it claims to be signed with, once nothing else in its header is odd."""
+def kid_of(text: str, types: tuple[str, ...] = ("JWT", "APPLICATION/JWT")) -> str | None:
+    """The key it claims to be signed with, by name, once nothing else in its header is odd. Raises NotTheirs."""
     if len(text) > LONGEST:
         raise NotTheirs("too long")
     try:
@@ -81,7 +81,7 @@ def _kid_of(text: str) -> str | None:
         raise NotTheirs("not a token") from None
     if KEYS_OF_THE_TOKEN & header.keys():
         raise NotTheirs("key in header")
-    if str(header.get("typ", "JWT")).upper() not in ("JWT", "APPLICATION/JWT"):
+    if str(header.get("typ", "JWT")).upper() not in types:
         raise NotTheirs("another type of token")
     kid = header.get("kid")
     return kid if isinstance(kid, str) else None

@@ -26,7 +26,10 @@ asking = APIRouter(include_in_schema=False)
 router = APIRouter(include_in_schema=False)
 leaving = APIRouter(include_in_schema=False)
 
-OUR_PAGES = re.compile(r"/inbox(/\d{1,18})?(\?tab=[a-z]{1,20})?|/quarantine|/privacy|/break-glass")
+OUR_PAGES = re.compile(
+    r"/inbox(/\d{1,18})?(\?tab=[a-z]{1,20})?|/break-glass(\?alert=\d{1,18})?"
+    r"|/(calls|cover|governance|overdue|preferences|privacy|quarantine|storms|unaddressed)"
+)
 """The only places a log-in leads to: never where a link from elsewhere says."""
 
 WRONG = "User name or password is not right."

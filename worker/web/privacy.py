@@ -17,6 +17,7 @@ from worker.web.deps import Have, zone_of
 from worker.web.frame import frame_of
 from worker.web.pages import page
 from worker.web.readers import BadToken, PrivacyOfficer, Reader
+from worker.web.step_up import KnownSurely
 from worker.web.visible import LARGEST_ID
 
 router = APIRouter(prefix="/privacy", include_in_schema=False)
@@ -49,7 +50,7 @@ def reviewed(request: Request, reader: PrivacyForm, have: Have, opening: int) ->
     return RedirectResponse("/privacy", status_code=303)
 
 
-@router.post("/sensitive")
+@router.post("/sensitive", dependencies=[KnownSurely])
 def sensitive(
     request: Request,
     reader: PrivacyForm,

@@ -22,6 +22,7 @@ from joserfc.jwk import KeySet
 from worker import clock
 from worker.settings import LOOPBACK, Settings
 from worker.web.id_tokens import Expected, NotTheirs, read
+from worker.web.logout_tokens import LoggedOut, read_logout
 
 TIMEOUT_SECONDS = 5.0
 KEPT_SECONDS = 3600.0
@@ -62,9 +63,15 @@ class Provider:
         self._lock = Lock()
         self._metadata, self._keys = Kept(), Kept()
 
-    def way_in(self, state: str, nonce: str, verifier: str) -> str:
-        """Where to send a browser that wants to sign in. Raises Unreachable."""
-        asked = {"nonce": nonce} | ({"acr_values": " ".join(self._acr)} if self._acr else {})
+    def way_in(self, state: str, nonce: str, verifier: str, acr: str | None = None) -> str:
+        """Where to send a browser that wants to sign in; with `acr`, once more and more surely. Raises
+        Unreachable.
+        """
+        asked = {"nonce": nonce}
+        if wanted := acr or " ".join(self._acr):
+            asked["acr_values"] = wanted
+        if acr:
+            asked["prompt"] = "login"
         with self._client() as client:
             url, _ = client.create_authorization_url(
                 self._endpoint("authorization_endpoint"), state=state, code_verifier=verifier, **asked
@@ -80,7 +87,9 @@ class Provider:
         asked = {"client_id": self.client_id, "post_logout_redirect_uri": self.home}
         return str(url.copy_merge_params(asked))
 
-    def claims(self, code: str, verifier: str, nonce: str, now: datetime) -> Mapping[str, Any]:
+    def claims(
+        self, code: str, verifier: str, nonce: str, now: datetime, acr: str | None = None
+    ) -> Mapping[str, Any]:
         """What the provider says of whom the code is about. Raises Unreachable or NotTheirs."""
         try:
             with self._client() as client:
@@ -93,8 +102,12 @@ class Provider:
             raise Unreachable("token endpoint") from None
         if not isinstance(token.get("id_token"), str):
             raise NotTheirs("no token")
-        expected = Expected(self.issuer, self.client_id, nonce, self._acr)
+        expected = Expected(self.issuer, self.client_id, nonce, tuple(acr.split()) if acr else self._acr)
         return read(token["id_token"], self._keys_for, expected, now, access_token=token.get("access_token"))
+
+    def logged_out(self, logout_token: str, now: datetime) -> LoggedOut:
+        """Whom the provider has logged out, by its own word. Raises Unreachable or NotTheirs."""
+        return read_logout(logout_token, self._keys_for, self.issuer, self.client_id, now)
 
     def _client(self) -> OAuth2Client:
         secret = self._secret.get_secret_value() if self._secret else None

@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, RowMapping
 
+from worker.apart import counted_apart
 from worker.composition import Deps
 from worker.database import db_now, reading, writing
 from worker.quarantine import (
@@ -33,6 +34,7 @@ from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
+from worker.web.step_up import KnownSurely
 from worker.web.trail import actor
 from worker.web.visible import Number
 
@@ -64,7 +66,7 @@ def list_items(
     """What waits in quarantine: heaps by reason and source, and items: what may hold a critical value
     first (null: not looked at yet), then the oldest. No values."""
     listed = _listed(have, reason, source)
-    return {"heaps": listed["heaps"], "items": listed["items"]}
+    return {name: listed[name] for name in ("heaps", "items", "apart")}
 
 
 @router.post("/api/quarantine/{item}/release")
@@ -80,7 +82,7 @@ def release_form(item: Number, request: Request, have: Have, reader: OperatorFor
     return RedirectResponse("/quarantine", 303)
 
 
-@router.post("/quarantine/{item}/discard", include_in_schema=False)
+@router.post("/quarantine/{item}/discard", include_in_schema=False, dependencies=[KnownSurely])
 def discard_form(
     item: Number, request: Request, have: Have, reader: OperatorForm, because: Why = ""
 ) -> Response:
@@ -145,6 +147,16 @@ def _found(connection: Connection, only: Only, sources: Sources, have: Deps) -> 
             for row in items
         ],
         "more": len(items) == PAGE,
+        "apart": [_apart(row, sources, now) for row in counted_apart(connection, only.sources)],
+    }
+
+
+def _apart(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:
+    return {
+        "reason": row["reason"],
+        "source": _name(row["source"], sources),
+        "count": row["count"],
+        "age": age_text(row["newest"], now),
     }
 
 

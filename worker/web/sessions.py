@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, true, update
 
 from alerts.tables import RECIPIENT
 from worker.tables import ACCOUNT, SESSION
@@ -42,6 +42,7 @@ class Session:
     ident: str | None
     issuer: str | None
     account: str
+    acr: str | None
 
 
 def cookie_name(https: bool) -> str:
@@ -49,7 +50,9 @@ def cookie_name(https: bool) -> str:
     return COOKIE_HTTPS if https else COOKIE
 
 
-def start(connection: Connection, account_id: int, now: datetime) -> str:
+def start(
+    connection: Connection, account_id: int, now: datetime, *, acr: str | None = None, sid: str | None = None
+) -> str:
     """A new session for the account; returns the secret for the cookie, of which only the hash is kept."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     connection.execute(
@@ -59,6 +62,8 @@ def start(connection: Connection, account_id: int, now: datetime) -> str:
             csrf=secrets.token_urlsafe(SECRET_BYTES),
             created_at=now,
             seen_at=now,
+            acr=acr,
+            sid=sid,
         )
     )
     return secret
@@ -70,7 +75,7 @@ def find(connection: Connection, secret: str, now: datetime) -> Session | None:
     if row is None:
         return None
     of_row = (row.id, row.account_id, row.csrf, row.seen_at)
-    return Session(*of_row, row.role, row.name, row.system, row.ident, row.issuer, row.account)
+    return Session(*of_row, row.role, row.name, row.system, row.ident, row.issuer, row.account, row.acr)
 
 
 def is_open(connection: Connection, session_id: int, now: datetime) -> bool:
@@ -114,6 +119,16 @@ def end_of(connection: Connection, secret: str, now: datetime) -> None:
     """End the session of a cookie, if it has one: whoever signs in anew leaves no session behind."""
     mine = (SESSION.c.secret_sha256 == digest(secret), SESSION.c.ended_at.is_(None))
     connection.execute(update(SESSION).where(*mine).values(ended_at=now))
+
+
+def end_all(
+    connection: Connection, which: ColumnElement[bool], now: datetime, *, sid: str | None = None
+) -> int:
+    """End the open sessions of the accounts that `which` finds, or that one of them; how many."""
+    theirs = SESSION.c.account_id.in_(select(ACCOUNT.c.id).where(which))
+    ours = SESSION.c.sid == sid if sid is not None else true()
+    change = update(SESSION).where(theirs, ours, SESSION.c.ended_at.is_(None), SESSION.c.created_at <= now)
+    return connection.execute(change.values(ended_at=now)).rowcount
 
 
 def digest(secret: str) -> str:

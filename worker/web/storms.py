@@ -24,6 +24,7 @@ from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
+from worker.web.step_up import known_surely
 from worker.web.visible import Number
 
 router = APIRouter(tags=["storms"])
@@ -78,6 +79,8 @@ def decide_form(
     request: Request, reader: OperatorForm, have: Have, storm: Number, outcome: Outcome, because: Why = ""
 ) -> Response:
     """The decision, from the page; one that cannot be taken is said there."""
+    if outcome is Outcome.VOID:
+        known_surely(reader, have)
     by = trail.actor(request, reader)
     try:
         with writing(have.engine) as connection:

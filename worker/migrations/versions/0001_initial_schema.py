@@ -752,6 +752,8 @@ def upgrade() -> None:
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("seen_at", UTCDateTime(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("acr", sa.String(), nullable=True),
+        sa.Column("sid", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.id"],
@@ -770,6 +772,7 @@ def upgrade() -> None:
         sa.Column("verifier", sa.Text(), nullable=False),
         sa.Column("next", sa.String(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("acr", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("secret_sha256"),
     )
     with op.batch_alter_table("sign_in", schema=None) as batch_op:
