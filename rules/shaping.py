@@ -68,6 +68,10 @@ def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseMod
             return f"{place}: a whole number of days such as '42 d', not '{error['input']}'"
         case "literal_error":
             return f"{place}: expected {error['ctx']['expected']}, got '{error['input']}'"
+        case "list_type":
+            return f"{place}: a list, such as [{error['input']}]"
+        case "dict_type":
+            return f"{place}: keys with their values, such as {{key: value}}; {_LANGUAGE}"
         case _:
             return f"{place}: {error['msg']}"
 

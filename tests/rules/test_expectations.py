@@ -96,6 +96,10 @@ MISTAKES = [
         "do_not: [oral potassium]",
         "made-up.yaml:31: no action says 'oral potassium'; words of an action are given as they stand",
     ),
+    ("do: Start oral iron", "made-up.yaml:31: rules.0.cases.0.do: a list, such as [Start oral iron]"),
+    ("expects: [ferritin]", "rules.0.cases.0.expects: keys with their values, such as {key: value}; rules/"),
+    ("expects: {ferritin: 6 weeks}", "a whole number of days such as '42 d', not '6 weeks'"),
+    ("do_no: [Start oral iron]", "unknown key 'do_no'; did you mean 'do_not'?"),
     ("do: [iron]", "made-up.yaml:31: 'iron' stands in 2 actions; give more of the words of one"),
     (
         "expects: {feritin: 90 d}",
