@@ -57,7 +57,7 @@ def detected_issue(entry: Entry, page_url: str) -> Resource:
 
 
 def communication(
-    entry: Entry, page_url: str, *, key: str, step: Step, headline: str, sent: datetime
+    entry: Entry, page_url: str, *, key: str, step: Step, headline: str, sent: datetime | None
 ) -> Resource:
     """That people were told of one step of the alert; the same for the same delivery."""
     return {
@@ -68,7 +68,7 @@ def communication(
         "priority": PRIORITY[entry.severity],
         "subject": _reference("Patient", entry.patient),
         "about": [{"type": "DetectedIssue", "identifier": dict(alert_identifier(page_url, entry.alert_id))}],
-        "sent": _time(sent),
+        **({"sent": _time(sent)} if sent else {}),
         **_some("recipient", [_recipient(address) for address in entry.recipients]),
         "sender": {"type": "Device", "display": "Ferrule"},
         "payload": [

@@ -32,7 +32,10 @@ HERE_ALONE = {"/metrics"}
 SIGNED_IN = {"/", "/logout", "/fhir/metadata"}
 """For every role: the way to one's own first page, the way out, and what the FHIR door can do."""
 DOORS = {
-    "clinician": ("/inbox", "/api/alerts", "/api/stream", "/break-glass", "/cover", "/preferences"),
+    "clinician": (
+        *("/inbox", "/api/alerts", "/api/stream", "/break-glass", "/cover", "/preferences"),
+        *("/fhir/DetectedIssue", "/fhir/Communication"),
+    ),
     "operator": (
         "/quarantine",
         "/api/quarantine",

@@ -6,16 +6,17 @@ from fhir.resources.R4B.observation import Observation
 
 from worker.intake.fhir_resources import DOORS
 from worker.web.fhir_examples import OBSERVATION, TRANSACTION
-from worker.web.fhir_metadata import capability_statement
+from worker.web.fhir_metadata import ALERTS, capability_statement
 
 
 def test_the_capability_statement_is_valid_and_names_every_door() -> None:
     statement = capability_statement()
     CapabilityStatement.model_validate(statement)
     (rest,) = statement["rest"]
-    assert {one["type"] for one in rest["resource"]} == set(DOORS)
+    assert {one["type"] for one in rest["resource"]} == {*DOORS, *ALERTS}
     for one in rest["resource"]:
-        assert [inter["code"] for inter in one["interaction"]] == ["create", "update"]
+        can = ["read", "search-type"] if one["type"] in ALERTS else ["create", "update"]
+        assert [inter["code"] for inter in one["interaction"]] == can
 
 
 def test_the_published_examples_are_valid() -> None:

@@ -22,6 +22,7 @@ from worker.web import (
     cover,
     events,
     fhir,
+    fhir_alerts,
     fhir_answers,
     fhir_metadata,
     governance,
@@ -61,7 +62,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, fhir, fhir_metadata, api, stream, inbox):
+    for module in (health, metrics_page, events, fhir, fhir_alerts, fhir_metadata, api, stream, inbox):
         app.include_router(module.router)
     for module in (cover, preferences, break_glass, privacy):
         app.include_router(module.router)

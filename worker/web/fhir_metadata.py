@@ -19,6 +19,9 @@ router = APIRouter(tags=["fhir"])
 PUBLISHED = "2026-11-22"
 """The day these abilities were last changed."""
 
+ALERTS = ("Communication", "DetectedIssue")
+"""What is given out: alerts, and who was told of them (`worker.web.fhir_alerts`)."""
+
 _NOTES = {
     "create": "If-None-Exist by identifier. A repeat of identifier and code is a new version.",
     "update": "If-Match holds it to a version; without the id it is created.",
@@ -47,8 +50,11 @@ def capability_statement() -> dict[str, Any]:
             {
                 "mode": "server",
                 "documentation": _SYSTEM_NOTE,
-                "security": {"description": "Bearer token of `ferrule token create --role intake`"},
-                "resource": [_resource(name) for name in sorted(DOORS)],
+                "security": {
+                    "description": "Bearer token of `ferrule token create`: role intake to send, "
+                    "clinician to read alerts"
+                },
+                "resource": [*(_resource(name) for name in sorted(DOORS)), *map(_alert_resource, ALERTS)],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
@@ -70,6 +76,17 @@ def _resource(name: str) -> dict[str, Any]:
         "updateCreate": "update" in codes,
         "conditionalCreate": True,
         "referencePolicy": ["local", "logical", "enforced"],
+    }
+
+
+def _alert_resource(name: str) -> dict[str, Any]:
+    return {
+        "type": name,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "no-version",
+        "searchParam": [
+            {"name": "patient", "type": "reference", "documentation": "The patient's identifier, SYSTEM|ID."}
+        ],
     }
 
 
