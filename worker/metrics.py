@@ -74,6 +74,12 @@ MLLP_OPEN = Gauge(
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
 )
+MLLP_CERTIFICATE = Gauge(
+    "ferrule_mllp_certificate_expires_timestamp_seconds",
+    "When the certificate of the HL7 listener ends; 0 without one.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 MLLP_ANSWER = Histogram(
     "ferrule_mllp_answer_seconds", "From a whole HL7 message to its answer, commit included.",
     buckets=SECONDS, registry=REGISTRY,

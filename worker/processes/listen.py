@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 
-from worker import faultpoints, logs
+from worker import faultpoints, logs, metrics
 from worker.composition import doorbell_of, sources_of
 from worker.database import make_engine
 from worker.failures import UNREACHABLE
@@ -16,7 +16,7 @@ from worker.mllp.connection import Limits
 from worker.mllp.listener import Listener
 from worker.mllp.peers import Peers
 from worker.mllp.policy import Policy
-from worker.mllp.tls import server_context
+from worker.mllp.tls import expires_at, server_context
 from worker.processes.ending import refuse_if_behind
 from worker.processes.ending import run as run_process
 from worker.settings import Settings, read_settings
@@ -38,6 +38,7 @@ async def _listen(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tls = server_context(settings)
+    _note_certificate(settings)
     listener = listener_of(settings)
     try:
         await listener.start(Address.of(settings.mllp_listen), tls)
@@ -46,6 +47,13 @@ async def _listen(settings: Settings) -> None:
         sys.exit(UNREACHABLE)
     await stop.wait()
     await listener.stop()
+
+
+def _note_certificate(settings: Settings) -> None:
+    """Senders refuse one that is over; whoever watches the metrics hears of it before."""
+    path = settings.mllp_tls_certificate
+    end = expires_at(path) if path else None
+    metrics.MLLP_CERTIFICATE.set(end.timestamp() if end else 0)
 
 
 def listener_of(settings: Settings) -> Listener:
