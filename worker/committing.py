@@ -19,6 +19,7 @@ from alerts.states import Step
 from rules.findings import Judgment
 from rules.truth import Truth
 from worker import faultpoints, metrics
+from worker.apart import keep_apart
 from worker.arrivals import arrivals
 from worker.claiming import Claimed, finish
 from worker.code_gaps import note_gaps
@@ -151,6 +152,7 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
                 set_aside(connection, read.message.id, read.whole, now)
             for part in read.parts:
                 note(connection, read.message.id, part, now)
+    keep_apart(connection, [read for group, _ in sure for read in group.reads])
     done = [read.message for group, _ in sure for read in group.reads if read.whole is None]
     finish(connection, done, now)
 

@@ -16,6 +16,7 @@ from worker.intake.decode import decode_parts
 from worker.intake.dialect import PLAIN, Dialect
 from worker.intake.event import Event
 from worker.intake.fhir_scope import Known, nothing_known
+from worker.intake.marks import Mark
 from worker.intake.normalize import Facts, Merge, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
 from worker.quarantine import Aside
@@ -77,7 +78,7 @@ def read(
     if not facts and not merges and parts:
         return Read(message, whole=parts[0], parts=tuple(parts[1:]))
     noticed = tuple(noticed.mark.value for one in facts for noticed in one.operations)
-    said = tuple(_said(message, one) for one in facts)
+    said = tuple(_said(message, one) for one in facts if not _is_nobodys(one))
     return Read(message, said, parts=tuple(parts), noticed=noticed, merges=merges)
 
 
@@ -85,6 +86,12 @@ def _facts(event: Event, message: Claimed, dialect: Dialect) -> Facts:
     return facts_of(
         event, zone=dialect.zone, received_at=message.received_at, arrival=message.id, dialect=dialect
     )
+
+
+def _is_nobodys(facts: Facts) -> bool:
+    """Whether all it says is of control samples: whom it names is no patient."""
+    marks = {noticed.mark for noticed in facts.operations}
+    return Mark.CONTROL_SAMPLE in marks and not facts.results and not facts.records
 
 
 def _said(message: Claimed, facts: Facts) -> Said:

@@ -47,6 +47,13 @@ class MessageRow(Leasable, table=True):
         ),
         Index("ix_message_source", "source", "received_at"),
         Index(
+            "ix_message_apart",
+            "flag",
+            "id",
+            sqlite_where=text("flag in ('control-sample', 'test-patient')"),
+            postgresql_where=text("flag in ('control-sample', 'test-patient')"),
+        ),
+        Index(
             "ix_message_due",
             "due_at",
             sqlite_where=text("state = 'pending'"),

@@ -119,5 +119,6 @@ def test_programs_get_the_same_as_json(operator: TestClient, visitor: TestClient
         "critical": 0,
         "age": "",
     }
+    assert found["apart"] == []
     assert visitor.post("/api/quarantine/1/release", headers=TOKEN).status_code == 200
     assert visitor.post("/api/quarantine/1/release", headers=TOKEN).status_code == 404

@@ -15,6 +15,7 @@ from rich.table import Table
 from sqlalchemy import Connection, Engine, RowMapping
 
 from alerts.people import Actor
+from worker.apart import apart
 from worker.composition import sources_of
 from worker.database import db_now, reading, writing
 from worker.failures import NO, USAGE, Failure
@@ -86,6 +87,25 @@ def rejected(
         now = db_now(connection)
     shown = [_rejected(row, sources, now) for row in rows]
     _print(shown, as_json, "nothing was rejected")
+
+
+@app.command("apart")
+def list_apart(
+    source: Source = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List the messages of control samples and test patients, the newest first: kept, and never judged.
+
+    A patient's tube that its laboratory marked as a control by mistake stands here.
+
+    Example: ferrule quarantine apart --source north
+    """
+    sources = _sources()
+    with reading(the_database()) as connection:
+        rows = apart(connection, sources_named(connection, sources, source), limit)
+        now = db_now(connection)
+    _print([_rejected(row, sources, now) for row in rows], as_json, "nothing is kept apart")
 
 
 def _rejected(row: RowMapping, sources: Sources, now: datetime) -> dict[str, Any]:

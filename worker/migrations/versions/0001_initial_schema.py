@@ -280,6 +280,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index(
+            "ix_message_apart",
+            ["flag", "id"],
+            unique=False,
+            sqlite_where=sa.text("flag in ('control-sample', 'test-patient')"),
+            postgresql_where=sa.text("flag in ('control-sample', 'test-patient')"),
+        )
         batch_op.create_index("ix_message_source", ["source", "received_at"], unique=False)
         batch_op.create_index(
             "uq_message_event_id",
@@ -1047,6 +1054,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("format = 'event' and reason is null"),
         )
         batch_op.drop_index("ix_message_source")
+        batch_op.drop_index(
+            "ix_message_apart",
+            sqlite_where=sa.text("flag in ('control-sample', 'test-patient')"),
+            postgresql_where=sa.text("flag in ('control-sample', 'test-patient')"),
+        )
         batch_op.drop_index(
             "ix_message_due",
             sqlite_where=sa.text("state = 'pending'"),
