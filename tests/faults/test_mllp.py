@@ -1,6 +1,7 @@
 """Rows F53 to F59: the HL7 listener dies, senders hang up, crawl, give up, flood and burst."""
 
 import random
+import socket
 import statistics
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from alerts.tables import ALERT
+from tests.faults.late_answers import LateAnswers, late_answers
 from tests.faults.listening import Mortal, control_ids, deliver, mortal
 from tests.mllp.door import LIMITS, Sender, door, eventually, numbered, said
 from tests.worker.intake.examples import obx, report
@@ -21,6 +23,7 @@ from tests.worker.made_up import deps_on
 from worker import metrics
 from worker.database import make_engine, reading
 from worker.intake.mllp import framed
+from worker.mllp.peers import Peers
 from worker.pipeline import judge
 from worker.tables import MESSAGE
 
@@ -105,11 +108,11 @@ def assert_unhurt(quiet: list[float], troubled: list[float]) -> None:
 
 def test_f56_slow_senders_are_given_up_and_hurt_nobody(sqlite_url: str) -> None:
     limits = replace(LIMITS, frame_seconds=4)
-    with door(make_engine(sqlite_url), limits=limits) as here:
+    with door(make_engine(sqlite_url), limits=limits, peers=Peers(300, 300)) as here:
         other = here.connect()
         quiet = waits(other, "Q", 100)
         wire = framed(numbered("SLOW"))
-        slow = [here.connect().send_raw(wire[:1]) for _ in range(180)]
+        slow = [here.connect().send_raw(wire[:1]) for _ in range(200)]
         before = metrics.MLLP_FRAMES.labels("timeout")._value.get()
         stop = threading.Event()
 
@@ -127,7 +130,7 @@ def test_f56_slow_senders_are_given_up_and_hurt_nobody(sqlite_url: str) -> None:
         crawler.start()
         try:
             assert_unhurt(quiet, waits(other, "T", 100))
-            assert eventually(lambda: metrics.MLLP_FRAMES.labels("timeout")._value.get() >= before + 180, 30)
+            assert eventually(lambda: metrics.MLLP_FRAMES.labels("timeout")._value.get() >= before + 200, 30)
         finally:
             stop.set()
             crawler.join()
@@ -159,6 +162,42 @@ def test_f57_a_sender_that_gives_up_waiting_and_sends_again_makes_no_second_aler
             rules = connection.execute(select(ALERT.c.rule, func.count()).group_by(ALERT.c.rule)).all()
         assert rules
         assert {count for _, count in rules} == {1}
+
+
+PATIENCE = [(0.5, 1.0), pytest.param(30.0, 35.0, marks=pytest.mark.faults)]
+
+
+@pytest.mark.parametrize(("patience", "delay"), PATIENCE, ids=["scaled", "35 s"])
+def test_f57_answers_that_come_too_late_make_resends_and_no_second_alert(
+    engine: Engine, patience: float, delay: float
+) -> None:
+    """The sender waits `patience` seconds, hangs up and sends again; the answer is on its way for longer."""
+    raw = report(*PATTERN).replace(b"20260301", f"{datetime.now(UTC):%Y%m%d}".encode())
+    with door(engine) as here, late_answers(here.listener.port, delay) as way:
+        before = duplicates()
+        for _ in range(3):
+            sender = through(way)
+            with pytest.raises(TimeoutError):
+                sender.send(raw).answer(patience)
+            sender.socket.close()
+        way.delay = 0
+        assert said(through(way).asked(raw)[0]) == ("AA", "MSG00001")
+        assert eventually(lambda: duplicates() == before + 3)
+        (row,) = here.rows()
+    judge(deps_on(engine), [row.id])
+    judge(deps_on(engine), [row.id])
+    with reading(engine) as connection:
+        rules = connection.execute(select(ALERT.c.rule, func.count()).group_by(ALERT.c.rule)).all()
+    assert rules
+    assert {count for _, count in rules} == {1}
+
+
+def through(way: LateAnswers) -> Sender:
+    return Sender(socket.create_connection(("127.0.0.1", way.port), 10))
+
+
+def duplicates() -> float:
+    return float(metrics.MESSAGES_DUPLICATE.labels("other", "hl7")._value.get())
 
 
 def test_f58_a_flood_of_connections_leaves_known_peers_their_place(sqlite_url: str) -> None:
