@@ -47,6 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "codes": ("worker.verbs.codes", "What arrives unmapped; check a mapping."),
     "replay": ("worker.verbs.replay", "Judge stored messages again."),
     "token": ("worker.verbs.token", "Access for programs."),
+    "accounts": ("worker.verbs.accounts", "Who can sign in with us, and ending sessions."),
     "audit": ("worker.verbs.audit", "The sealed trail of who read and did what."),
     "db": ("worker.verbs.db", "The database's schema."),
     "doctor": ("worker.verbs.doctor", "Is every part reachable, every setting sane?"),

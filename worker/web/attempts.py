@@ -18,8 +18,8 @@ COOKIE_HTTPS = "__Host-ferrule_sign_in"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`secret` is the browser's cookie, of which only the hash is kept; `verifier` is PKCE's; `acr`: what it must
-    come back with.
+    """`secret` is the browser's cookie, of which only the hash is kept; `verifier` is PKCE's; `acr`, what it
+    must come back with.
     """
 
     secret: str

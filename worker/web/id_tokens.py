@@ -72,7 +72,7 @@ def read(
 
 
 def kid_of(text: str, types: tuple[str, ...] = ("JWT", "APPLICATION/JWT")) -> str | None:
-    """The key it claims to be signed with, by name, once nothing else in its header is odd. Raises NotTheirs."""
+    """The key it claims to be signed with, by name; raises NotTheirs when its header is odd otherwise."""
     if len(text) > LONGEST:
         raise NotTheirs("too long")
     try:
