@@ -382,6 +382,8 @@ class SessionRow(SQLModel, table=True):
     created_at: datetime
     seen_at: datetime
     ended_at: datetime | None = None
+    acr: str | None = None
+    sid: str | None = None
 
 
 class SignInRow(SQLModel, table=True):
@@ -391,14 +393,13 @@ class SignInRow(SQLModel, table=True):
 
     __tablename__ = "sign_in"
 
-    acr: str | None = None
-    sid: str | None = None
     secret_sha256: str = Field(primary_key=True)
     state: str
     nonce: str
     verifier: str = Field(sa_column=Column(Text, nullable=False))
     next: str
     created_at: datetime = Field(index=True)
+    acr: str | None = None
 
 
 class LoginFailureRow(SQLModel, table=True):
@@ -406,7 +407,6 @@ class LoginFailureRow(SQLModel, table=True):
 
     __tablename__ = "login_failure"
 
-    acr: str | None = None
     key_sha256: str = Field(primary_key=True)
     failures: int
     first_at: datetime = Field(index=True)
