@@ -52,15 +52,6 @@ def unturned(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def sex_and_age(stored: Stored | None, on: datetime) -> str:
-    """ "woman of 46", for who may not know whom it is about."""
-    if stored is None:
-        return "Patient"
-    patient = stored.history.patient
-    who = {"F": "Woman", "M": "Man"}.get(words.sex_letter(patient.sex), "Patient")
-    return f"{who} of {words.age(patient.birth_date, on.date())}" if patient.birth_date else who
-
-
 def patient_words(stored: Stored | None, now: datetime) -> PatientWords:
     """The patient of a row or page; "Patient" when nothing is kept of them."""
     if stored is None:
