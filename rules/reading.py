@@ -44,8 +44,12 @@ class Refusal:
 
 
 MAX_DIGITS = 18  # products with the catalogue's factors then stay exact in Decimal's 28 digits
-_SIGNS = {"≤": "<=", "≥": ">=", "": "="}
-_NUMBER = re.compile(r"\s*(<=|>=|<|>|=|≤|≥|)\s*\^?\s*([+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+))\s*")
+_SIGNS = {"≤": "<=", "≥": ">=", "": "=", "less than": "<", "greater than": ">"}
+_NUMBER = re.compile(
+    r"\s*(<=|>=|<|>|=|≤|≥|less than(?= )|greater than(?= )|)"
+    r"\s*\^?\s*([+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+))\s*",
+    re.IGNORECASE,
+)
 _TIMES_LIMIT = "xULN"
 
 
@@ -85,7 +89,7 @@ def number(value: str, comparator: str | None = None) -> tuple[Comparator, Decim
     match = _NUMBER.fullmatch(value)
     if match is None or sum(c.isdigit() for c in match[2]) > MAX_DIGITS:
         return None
-    written = _SIGNS.get(match[1], match[1])
+    written = _SIGNS.get(match[1].lower(), match[1])
     given = _SIGNS.get(comparator or "", comparator or "")
     if "=" != written != given != "=":
         return None

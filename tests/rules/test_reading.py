@@ -31,6 +31,7 @@ def reason(answer):
         "NaN", "nan", "Infinity", "-inf", "1e400", "1e3", "1E3", "5,3", "1,250", "1 250", "1.2.3", "١٢",
         "１２", "²", "-0", "-0.0", "9" * 40, "3-5", "1:80", "5.", ".", "", "   ", "<", "HEMOLYZED",
         "See note", "*", "QNS", "0x10", "1_000", "--5", "< <5", "5 ng/mL", "~5", "5*", "5 H", "+", "five",
+        "GREATER THAN", "less than 5 ng/mL", "not less than 5", "greaterthan 5", "less than < 5", "greater 5",
     ],
 )  # fmt: skip
 def test_what_is_not_one_plain_decimal_number_is_refused(value):
@@ -52,6 +53,8 @@ def test_what_is_not_one_plain_decimal_number_is_refused(value):
         ("≥5", ">=", "5"),
         ("<= 5", "<=", "5"),
         ("=5", "=", "5"),
+        ("GREATER THAN 2000", ">", "2000"),
+        ("less than 5.0", "<", "5.0"),
     ],
 )
 def test_a_number_keeps_its_sign_and_its_digits(value, comparator, amount):
