@@ -19,11 +19,11 @@ SITES = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 BROKEN_SITE = "site: North\nsigned_by: Dr. Made Up\nsigned_on: 2026-11-01\nstatuses: {folate-lw: silent}\n"
 
 
-def _ran(entry: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def _ran(entry: str, *arguments: object, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The hook's command with what pre-commit would append; programs are those beside this Python."""
     program, *words = shlex.split(entry)
     command = [str(Path(sys.executable).with_name(Path(program).name)), *words, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
 def _entry(hooks: list[dict[str, str]], name: str) -> str:
@@ -61,11 +61,17 @@ def test_the_rule_hooks_run_for_every_file_of_the_library_and_only_these() -> No
             assert not re.search(hook["files"], "tests/rules/clinical_cases.yaml")
 
 
+def test_a_site_s_hooks_run_for_every_file_that_its_own_may_name_and_for_each_of_them_once() -> None:
+    """A rule file that changed is handed on to no program that asks for the site's file."""
+    assert [(hook["types"], hook["pass_filenames"]) for hook in SITES] == [(["yaml"], False)] * 2
+
+
 @pytest.mark.parametrize("name", ["ferrule-site-lint", "ferrule-site-test"])
 def test_a_site_s_own_repository_can_use_the_hook_for_its_file(tmp_path: Path, name: str) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(BROKEN_SITE)
-    ran = _ran(_entry(SITES, name), site)
+    (hook,) = [hook for hook in SITES if hook["id"] == name]
+    ran = _ran(hook["entry"], *hook["args"], folder=tmp_path)
     assert ran.returncode != 0
     assert "unknown rule 'folate-lw'; did you mean 'folate-low'?" in ran.stdout + ran.stderr
     assert "site.yaml:4" in ran.stdout + ran.stderr
