@@ -7,6 +7,7 @@ is never replaced by plain text. Sends once; `alerts.outbox` retries with the sa
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from alerts.channels.channel import Message, Passing, Refused
+from alerts.channels.deadline import Deadline, deadline
 from alerts.wording import body, html_body, subject
 
 TIMEOUT_SECONDS = 10.0
@@ -86,7 +89,7 @@ class EmailChannel:
     def send(self, message: Message) -> None:
         """One attempt. Raises Refused (the recipient or the content, for good) or Passing (all else)."""
         mail = compose(message, self.sender, self.page_url)
-        with _translated(), self._connected() as smtp:
+        with _translated(), deadline(self.timeout_seconds) as end, self._connected(end) as smtp:
             self._hand_in(smtp, mail, message)
 
     def send_note(self, to: str, subject: str, text: str) -> None:
@@ -95,20 +98,21 @@ class EmailChannel:
         mail["To"], mail["From"], mail["Subject"] = to, self.sender, subject
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text)
-        with _translated(), self._connected() as smtp:
+        with _translated(), deadline(self.timeout_seconds) as end, self._connected(end) as smtp:
             smtp.send_message(mail, from_addr=self.sender, to_addrs=[to])
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        server = self.server
+    def _connected(self, end: Deadline) -> Iterator[smtplib.SMTP]:
+        server, seconds = self.server, self.timeout_seconds
         if server.tls:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=self.timeout_seconds, context=self._trusted()
-            )
+            context = self._trusted()
+            smtp: smtplib.SMTP = _SmtpTls(end, server.host, server.port, timeout=seconds, context=context)
         else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=self.timeout_seconds)
+            smtp = _Smtp(end, server.host, server.port, timeout=seconds)
         try:
             self._secure(smtp)
+            if smtp.sock is not None:
+                end.closes(smtp.sock)
             if server.user is not None:
                 smtp.login(server.user, server.password or "")
             yield smtp
@@ -143,6 +147,27 @@ class EmailChannel:
             raise _by_code(error.smtp_code, "content-refused") from None
         except smtplib.SMTPNotSupportedError:
             raise Refused("address-not-supported") from None
+
+
+class _Ending(smtplib.SMTP):
+    """Its socket is closed when time is up: smtplib's timeout starts anew with every byte that drips in."""
+
+    def __init__(self, end: Deadline, host: str, port: int, **named: Any) -> None:
+        self._end = end
+        super().__init__(host, port, **named)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._end.closes(connected)
+        return connected
+
+
+class _Smtp(_Ending):
+    """In the clear, or until STARTTLS."""
+
+
+class _SmtpTls(_Ending, smtplib.SMTP_SSL):
+    """TLS from the first byte."""
 
 
 def compose(message: Message, sender: str, page_url: str) -> EmailMessage:

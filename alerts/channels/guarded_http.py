@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from alerts.channels.deadline import Deadline, deadline
+
 TOTAL_SECONDS = 10.0
 MOST_BYTES = 64 * 1024
 """More of an answer is not read, unless whoever asks needs more."""
@@ -166,14 +168,14 @@ class GuardedHttp:
     @contextmanager
     def connected(self, target: Target) -> Iterator[socket.socket]:
         """A connection for one exchange, which is over when time is up. Raises NotSent."""
-        with _deadline(self.seconds) as end, _translated(end):
+        with deadline(self.seconds) as end, _translated(end):
             talking = self._connected(target, end)
             try:
                 yield talking
             finally:
                 talking.close()
 
-    def _connected(self, target: Target, end: _Deadline) -> socket.socket:
+    def _connected(self, target: Target, end: Deadline) -> socket.socket:
         addresses = self._addresses(target)
         share = self.seconds / 2 / len(addresses)
         failure: OSError = OSError()
@@ -188,16 +190,18 @@ class GuardedHttp:
             return self._secured(plain, target, end)
         raise failure
 
-    def _secured(self, plain: socket.socket, target: Target, end: _Deadline) -> socket.socket:
+    def _secured(self, plain: socket.socket, target: Target, end: Deadline) -> socket.socket:
         if target.scheme in (HTTP[1], MLLP[1]):
             return plain
         context = self.tls or ssl.create_default_context()
         try:
-            secure = context.wrap_socket(plain, server_hostname=target.host)
+            secure = context.wrap_socket(plain, server_hostname=target.host, do_handshake_on_connect=False)
         except Exception:
             plain.close()
             raise
+        # From here on the old socket is an empty shell: a handshake that drips must end in time as well.
         end.closes(secure)
+        secure.do_handshake()
         return secure
 
     def _addresses(self, target: Target) -> list[str]:
@@ -244,51 +248,15 @@ def _read(connection: _Connection, most_bytes: int) -> Reply:
     return Reply(response.status, headers, body)
 
 
-class _Deadline:
-    """Ends an exchange from outside: a socket's timeout starts anew with every byte that drips in."""
-
-    def __init__(self) -> None:
-        self.passed = False
-        self._socket: socket.socket | None = None
-
-    def closes(self, one: socket.socket) -> None:
-        """Close this one when time is up; at once when it is up already."""
-        self._socket = one
-        if self.passed:
-            self.strike()
-
-    def strike(self) -> None:
-        """Time is up."""
-        self.passed = True
-        if self._socket is not None:
-            try:
-                # The plain shutdown: that of a TLS socket would wait for the other side.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                return
-
-
 @contextmanager
-def _deadline(seconds: float) -> Iterator[_Deadline]:
-    end = _Deadline()
-    timer = threading.Timer(seconds, end.strike)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield end
-    finally:
-        timer.cancel()
-
-
-@contextmanager
-def _translated(end: _Deadline) -> Iterator[None]:
+def _translated(end: Deadline) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
         raise NotSent(_reason(error, end)) from None
 
 
-def _reason(error: Exception, end: _Deadline) -> str:
+def _reason(error: Exception, end: Deadline) -> str:
     if end.passed or isinstance(error, TimeoutError):
         return "timeout"
     return "tls" if isinstance(error, ssl.SSLError) else "connection"
