@@ -288,6 +288,18 @@ def test_b76_a_time_that_names_no_moment_is_not_replaced_and_waits_for_a_person(
     assert list_of(facts) == [("time-invalid", "OBX[1]-14")]
 
 
+def test_b76_a_broken_time_of_the_order_is_found_where_it_stands():
+    facts = of_hl7(obx(f14=""), order=ORDER.replace("20260301073000+0100", "2026030107300"))
+    assert list_of(facts) == [("time-invalid", "OBX[1], OBR-7")]
+
+
+@pytest.mark.parametrize("code", ["LOCAL7^Something of theirs^L", "2345-7^Glucose^LN"])
+def test_b76_a_broken_time_of_a_result_that_is_none_of_ours_is_no_work_for_a_person(code):
+    facts = of_hl7(obx(f3=code, f14="yesterday"))
+    assert facts.results[0].problem is Unusable.CODE_UNKNOWN
+    assert list_of(facts) == []
+
+
 def test_b76_the_precision_of_a_time_is_respected():
     day = of_hl7(obx(f14="20260301"), zone=BERLIN)
     assert day.results[0].effective_at == datetime(2026, 2, 28, 23, 0, tzinfo=UTC)
