@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -31,6 +31,8 @@ from rules.truth import Truth
 
 DEFAULT_REARM_DAYS = 90
 """Quiet period of a rule that names none (clinical.md 4.0, repeat suppression)."""
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 class Action(StrEnum):
@@ -82,6 +84,10 @@ class RuleFacts(Protocol):
     @property
     def rearm_days(self) -> int | None:
         """Days of quiet after a person's answer; None takes the default."""
+
+    @property
+    def rearm_on_later(self) -> bool:
+        """Whether a result of a later specimen ends the quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,7 @@ def reconcile(
     newest = newest_episodes(episodes)
     dropped = frozenset(n.key for n in judgment.not_used if n.reason is not Unusable.SUPERSEDED)
     found = [
-        _decide(_Answer(r, newest.get(r.rule), _quiet(rules.get(r.rule)), dropped, holds), why_ended, router)
+        _decide(_Answer(r, newest.get(r.rule), rules.get(r.rule), dropped, holds), why_ended, router)
         for r in judgment.rules
     ]
     judged = {r.rule for r in judgment.rules}
@@ -183,7 +189,7 @@ class _Answer:
 
     judged: RuleJudgment
     last: Episode | None
-    quiet: timedelta
+    rule: RuleFacts | None
     dropped: frozenset[str]
     holds: Holds
 
@@ -324,7 +330,15 @@ def _why_raised(answer: _Answer, now: datetime) -> Reason | None:
         return Reason.PATTERN_RETURNED
     if answer.judged.severity.rank < last.severity.rank:
         return Reason.SEVERITY_ROSE
-    return Reason.REARMED if now >= last.closed_at + answer.quiet else None
+    return Reason.REARMED if _is_rearmed(answer, last, last.closed_at, now) else None
+
+
+def _is_rearmed(answer: _Answer, last: Episode, closed_at: datetime, now: datetime) -> bool:
+    """Whether the quiet is over: its days are, or the rule lets a later specimen end it and one is there."""
+    later = answer.rule is not None and answer.rule.rearm_on_later
+    if later and _newest(answer.judged.evidence) > _newest(last.evidence):
+        return True
+    return now >= closed_at + _quiet(answer.rule)
 
 
 def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
@@ -414,6 +428,12 @@ def joins(now: Iterable[Evidence], before: Iterable[Evidence]) -> tuple[Evidence
     """The evidence that was not there before. How far back an absence was looked for is no new evidence."""
     known = {_identity(e) for e in before}
     return tuple(e for e in now if _identity(e) not in known)
+
+
+def _newest(evidence: Iterable[Evidence]) -> datetime:
+    """The time of the newest specimen that it rests on."""
+    taken = (e.effective_at for e in evidence if isinstance(e, ResultEvidence))
+    return max(taken, default=_BEFORE_ALL)
 
 
 def is_corrected(now: Iterable[Evidence], before: Iterable[Evidence], dropped: frozenset[str]) -> bool:

@@ -177,6 +177,7 @@ class Builder:
             yields_to=tuple(shape.yields_to),
             annotates=tuple(shape.annotates),
             rearm_after=_days(shape.rearm.after),
+            rearm_on_later=shape.rearm.or_.endswith("a later result"),
             actions=self._actions(shape, (*path, "actions")),
             follow_up=self._follow_up(shape, (*path, "follow_up")),
             sources=self._sources(shape.sources, (*path, "sources")),
@@ -249,7 +250,7 @@ def built_case(shape: CaseShape, line: int) -> Case:
         do_not=tuple(shape.do_not or ()),
         says=shape.says,
         expects=None if expects is None else tuple((n, _days(d).days) for n, d in expects.items()),
-        quiet=None if shape.quiet is None else _days(shape.quiet).days,
+        quiet=shape.quiet,
         beside=None if shape.beside is None else tuple(shape.beside),
     )
 

@@ -126,7 +126,7 @@ def case_words(case: Case, rule: Rule) -> list[str]:
     if case.expects is not None:
         shown.append(f"awaits {_all(f'{_expected_words(n)} within {d} d' for n, d in case.expects)}")
     if case.quiet is not None:
-        shown.append(f"then quiet for {case.quiet} d")
+        shown.append(f"then quiet for {case.quiet}")
     if case.beside is not None:
         shown.append(f"told beside {_all(case.beside)}")
     return shown

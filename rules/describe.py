@@ -34,7 +34,7 @@ def rule_lines(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
     yield from _cased("do", rule.actions, ruleset)
     for expected in rule.follow_up:
         yield f"expects {expected.expect} within {expected.within.days} d"
-    yield f"quiet for {rule.rearm_days} d after an answer, unless severity rises"
+    yield f"quiet for {rule.quiet} after an answer, unless severity rises"
     for name in rule.sources:
         source = ruleset.sources[name]
         yield f"source {name}: {source.citation} (checked: {source.checked})"

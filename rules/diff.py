@@ -40,7 +40,7 @@ def _rule(old: Rule | None, new: Rule | None, before: Ruleset, after: Ruleset) -
     for what, was, now in (
         ("status", old.status, new.status),
         ("version", old.version, new.version),
-        ("quiet days", old.rearm_days, new.rearm_days),
+        ("quiet after an answer", old.quiet, new.quiet),
         ("yields to", ", ".join(old.yields_to), ", ".join(new.yields_to)),
         ("stands beside", ", ".join(old.annotates), ", ".join(new.annotates)),
     ):

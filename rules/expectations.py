@@ -112,8 +112,8 @@ def words_differ(case: Case, judged: RuleJudgment, rule: Rule, as_of: datetime) 
         came = sorted((f.expect, (f.due - as_of.date()).days) for f in judged.follow_up)
         if came != sorted(case.expects):
             yield f"expected to follow: {_awaited(case.expects)}; came {_awaited(came)}"
-    if case.quiet is not None and rule.rearm_days != case.quiet:
-        yield f"expected quiet for {case.quiet} d after an answer, came {rule.rearm_days} d"
+    if case.quiet is not None and rule.quiet != case.quiet:
+        yield f"expected quiet for {case.quiet} after an answer, came {rule.quiet}"
 
 
 def _asked_for(phrase: str, judged: RuleJudgment) -> bool:

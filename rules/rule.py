@@ -34,7 +34,7 @@ class Case:
     """An example with its expected answer; `given` is one fact a line.
 
     `do` and `do_not` are words of one action each, `says` words of the text; `expects` is all that follows,
-    each with its days; `quiet` the days after an answer; `beside` the rules told with it. None: not asked.
+    each with its days; `quiet` how long after an answer; `beside` the rules told with it. None: not asked.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Case:
     do_not: tuple[str, ...] = ()
     says: str | None = None
     expects: tuple[tuple[str, int], ...] | None = None
-    quiet: int | None = None
+    quiet: str | None = None
     beside: tuple[str, ...] | None = None
 
 
@@ -108,6 +108,7 @@ class Rule:
     yields_to: tuple[str, ...]
     annotates: tuple[str, ...]
     rearm_after: timedelta
+    rearm_on_later: bool
     actions: tuple[Cased[str], ...]
     follow_up: tuple[Expected, ...]
     sources: tuple[str, ...]
@@ -139,3 +140,8 @@ class Rule:
     def rearm_days(self) -> int:
         """Quiet days after a person's answer."""
         return self.rearm_after.days
+
+    @property
+    def quiet(self) -> str:
+        """How long it is quiet after an answer, as a case says it; a rising severity ends it always."""
+        return f"{self.rearm_days} d" + (" or a later result" if self.rearm_on_later else "")

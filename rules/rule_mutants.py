@@ -61,6 +61,8 @@ def rule_changes(rule: Rule) -> Iterator[RuleChange]:
         yield RuleChange(replace(rule, follow_up=follow_up), what, Part.FOLLOW_UP)
     for after, what in _a_day_off(rule.rearm_after):
         yield RuleChange(replace(rule, rearm_after=after), f"quiet: {what}", Part.QUIET)
+    other = replace(rule, rearm_on_later=not rule.rearm_on_later)
+    yield RuleChange(other, f"quiet: {rule.quiet} → {other.quiet}", Part.QUIET)
     for what, changed in _standing(rule):
         yield RuleChange(replace(rule, **changed), what, Part.STANDING)
 

@@ -16,6 +16,7 @@ Code = Annotated[str, Field(min_length=1, max_length=40)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
 Phrase = Annotated[str, Field(min_length=3, max_length=300)]
 DAYS = r"^\d+ d$"
+QUIET = r"^\d+ d( or a later result)?$"
 Days = Annotated[str, Field(pattern=DAYS, description="A whole number of days, such as `42 d`.")]
 SeverityWord = Literal["critical", "high", "moderate", "low"]
 
@@ -76,7 +77,9 @@ class RearmShape(_Shape):
     """When an answered alert may be raised again."""
 
     after: Days = "90 d"
-    or_: Annotated[Literal["severity rises"], Field(alias="or")] = "severity rises"
+    or_: Annotated[Literal["severity rises", "severity rises or a later result"], Field(alias="or")] = (
+        "severity rises"
+    )
 
 
 class CaseShape(_Shape):
@@ -99,7 +102,10 @@ class CaseShape(_Shape):
         dict[Word, Days] | None,
         Field(description="All that is to follow, such as `{b12: 42 d}`; `{}` is nothing."),
     ] = None
-    quiet: Annotated[Days | None, Field(description="How long it is quiet after an answer.")] = None
+    quiet: Annotated[
+        Annotated[str, Field(pattern=QUIET)] | None,
+        Field(description="How long it is quiet after an answer, such as `90 d` or `1 d or a later result`."),
+    ] = None
     beside: Annotated[
         list[Slug] | None, Field(description="The rules it stands beside in one message; `[]` is none.")
     ] = None

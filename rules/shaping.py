@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rules.nearest import nearest
-from rules.shape import DAYS
+from rules.shape import DAYS, QUIET
 from rules.yaml_source import BadFile, Source
 
 _LANGUAGE = "rules/LANGUAGE.md lists the keys"
@@ -17,8 +17,8 @@ _LANGUAGE = "rules/LANGUAGE.md lists the keys"
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-def shaped(source: Source, shape: type[Shape]) -> Shape:
-    """The file's data in its shape.
+def shaped(source: Source, shape: type[Shape], listed: str = _LANGUAGE) -> Shape:
+    """The file's data in its shape; `listed` says where a person finds its keys.
 
     Raises:
         BadFile: pointing at each key that does not fit.
@@ -26,7 +26,7 @@ def shaped(source: Source, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate(source.data)
     except ValidationError as error:
-        problems = (_problem(source, one, shape) for one in _meant(source.data, error))
+        problems = (_problem(source, one, shape, listed) for one in _meant(source.data, error))
         raise BadFile(*dict.fromkeys(problems)) from None
 
 
@@ -51,20 +51,20 @@ def _place(data: Any, error: ErrorDetails) -> tuple[str | int, ...]:
     return error["loc"]
 
 
-def _problem(source: Source, error: ErrorDetails, shape: type[BaseModel]) -> str:
+def _problem(source: Source, error: ErrorDetails, shape: type[BaseModel], listed: str) -> str:
     where = tuple(p for p in error["loc"] if not (isinstance(p, str) and "Shape" in p))
-    return str(source.error(where, _said(where, error, shape)))
+    return str(source.error(where, _said(where, error, shape, listed)))
 
 
-def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseModel]) -> str:
+def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseModel], listed: str) -> str:
     """What does not fit, by the names that stand in the file."""
     place = ".".join(str(p) for p in where) or "the file"
     match error["type"]:
         case "extra_forbidden":
-            return f"unknown key '{where[-1]}'; {nearest(str(where[-1]), _keys(shape))}{_LANGUAGE}"
+            return f"unknown key '{where[-1]}'; {nearest(str(where[-1]), _keys(shape))}{listed}"
         case "missing":
-            return f"'{where[-1]}' is missing ({place}); {_LANGUAGE}"
-        case "string_pattern_mismatch" if error["ctx"]["pattern"] == DAYS:
+            return f"'{where[-1]}' is missing ({place}); {listed}"
+        case "string_pattern_mismatch" if error["ctx"]["pattern"] in (DAYS, QUIET):
             return f"{place}: a whole number of days such as '42 d', not '{error['input']}'"
         case "literal_error":
             return f"{place}: expected {error['ctx']['expected']}, got '{error['input']}'"

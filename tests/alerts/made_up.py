@@ -39,9 +39,10 @@ PATIENT = 1
 
 @dataclass(frozen=True)
 class Quiet:
-    """A rule with its days of quiet."""
+    """A rule with its days of quiet, and whether a later specimen ends them."""
 
     rearm_days: int | None = None
+    rearm_on_later: bool = False
 
 
 def day(number: float) -> datetime:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,7 +11,10 @@ from alerts.people import UNADDRESSED, Address, Orderer
 from alerts.reconcile import Action, Decision, Episode, Reason, reconcile
 from alerts.routing import Directory, Person, Router
 from alerts.states import OPEN, State, Step
-from rules.findings import Ended, RecordEvidence, RuleJudgment, RuleStatus, Severity
+from rules.case_facts import case_facts
+from rules.findings import Ended, Evidence, RecordEvidence, RuleJudgment, RuleStatus, Severity
+from rules.load import load_ruleset
+from rules.ruleset import Ruleset
 from rules.truth import Truth
 from tests.alerts.made_up import (
     ADA,
@@ -58,13 +61,14 @@ def decide(
     why: Ended | None = None,
     at: float = 1,
     quiet: int | None = None,
+    later: bool = False,
     dropped: Sequence[str] = (),
 ) -> Decision | None:
     found = reconcile(
         judgment(rule, at=at, dropped=dropped),
         episodes,
         ended(why) if why else not_ended,
-        {IRON: Quiet(quiet)},
+        {IRON: Quiet(quiet, later)},
         router=router(at),
     )
     return found[0] if found else None
@@ -323,6 +327,54 @@ def test_a_rising_severity_breaks_the_quiet_period(last: Episode) -> None:
     decision = decide(judged(severity=Severity.CRITICAL), last)
     assert decision
     assert (decision.action, decision.reason) == (Action.RAISE, Reason.SEVERITY_ROSE)
+
+
+@pytest.mark.parametrize("last", ANSWERED)
+@pytest.mark.parametrize(("evidence", "later", "reason"), [
+    ((ferritin(on=0.5, key="lab|F2"),), True, Reason.REARMED),
+    ((ferritin(), ferritin(on=0.5, key="lab|F2")), True, Reason.REARMED),
+    ((ferritin(on=0.5, key="lab|F2"),), False, Reason.QUIET_PERIOD),
+    ((ferritin(),), True, Reason.QUIET_PERIOD),
+    ((ferritin(on=-1, key="lab|F0"),), True, Reason.QUIET_PERIOD),
+    ((no_supplement(),), True, Reason.QUIET_PERIOD),
+])  # fmt: skip
+def test_a_later_specimen_ends_the_quiet_where_the_rule_says_so(
+    last: Episode, evidence: Sequence[Evidence], later: bool, reason: Reason
+) -> None:
+    """Not the specimen that was answered for, nor an earlier one that arrives late, nor a record."""
+    decision = decide(judged(evidence=evidence), last, later=later)
+    assert decision
+    assert decision.reason is reason
+
+
+@pytest.mark.parametrize(("now", "action", "reason"), [
+    ("60 g/L", Action.RAISE, Reason.REARMED),
+    ("64 g/L", Action.RAISE, Reason.REARMED),
+    ("65 g/L", Action.LEAVE, Reason.HELD),
+])  # fmt: skip
+def test_an_answered_critical_hemoglobin_that_falls_by_5_is_told_again_at_once(
+    now: str, action: Action, reason: Reason
+) -> None:
+    """clinical.md 4.0: repeats are never suppressed for R08 with a further fall of 5 g/L or more."""
+    library = load_ruleset()
+    first = "patient male 67 y; 2026-03-01T08:00:00Z hemoglobin 69 g/L"
+    told = judged_by(library, first)
+    answered = replace(
+        episode(State.CLOSED, rule=HEMOGLOBIN, severity=told.severity, reason="answered"),
+        evidence=told.evidence,
+        closed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
+    )
+    again = judged_by(library, f"{first}; 2026-03-01T14:00:00Z hemoglobin {now}")
+    whole = replace(judgment(again), as_of=datetime(2026, 3, 1, 14, tzinfo=UTC))
+    at = Router(ORDERERS, Directory({}), whole.as_of)
+    (decision,) = reconcile(whole, [answered], not_ended, library.rules, router=at)
+    assert (decision.action, decision.reason) == (action, reason)
+
+
+def judged_by(library: Ruleset, given: str) -> RuleJudgment:
+    """What the library says of a critical hemoglobin."""
+    found = library.judge(*case_facts(given))
+    return next(r for r in found.rules if r.rule == HEMOGLOBIN)
 
 
 @pytest.mark.parametrize("last", ENDED_BY_FACTS)

@@ -80,6 +80,10 @@ def test_what_comes_as_expected_holds(tmp_path: Path, asked: str) -> None:
         ),
         ("expects: {}", "expected to follow: nothing; came ferritin within 90 d"),
         ("quiet: 30 d", "expected quiet for 30 d after an answer, came 90 d"),
+        (
+            "quiet: 90 d or a later result",
+            "expected quiet for 90 d or a later result after an answer, came 90 d",
+        ),
         ("beside: []", "expected beside nothing; came other-rule"),
     ],
 )
@@ -99,6 +103,7 @@ MISTAKES = [
     ("do: Start oral iron", "made-up.yaml:31: rules.0.cases.0.do: a list, such as [Start oral iron]"),
     ("expects: [ferritin]", "rules.0.cases.0.expects: keys with their values, such as {key: value}; rules/"),
     ("expects: {ferritin: 6 weeks}", "a whole number of days such as '42 d', not '6 weeks'"),
+    ("quiet: a while", "a whole number of days such as '42 d', not 'a while'"),
     ("do_no: [Start oral iron]", "unknown key 'do_no'; did you mean 'do_not'?"),
     ("do: [iron]", "made-up.yaml:31: 'iron' stands in 2 actions; give more of the words of one"),
     (

@@ -148,7 +148,10 @@ def test_every_part_of_a_rule_is_changed(guarded: Ruleset) -> None:
                 "follow-up iga: 14 d → 15 d",
             ],
         ),
-        ({"quiet": None}, ["quiet: 60 d → 59 d", "quiet: 60 d → 61 d"]),
+        (
+            {"quiet": None},
+            ["quiet: 60 d → 59 d", "quiet: 60 d → 61 d", "quiet: 60 d → 60 d or a later result"],
+        ),
         ({"beside": None}, ["stands beside other-rule: dropped"]),
         (
             {"severity": None},
