@@ -74,6 +74,12 @@ MLLP_OPEN = Gauge(
     registry=REGISTRY,
     multiprocess_mode="mostrecent",
 )
+MLLP_KEPT = Gauge(
+    "ferrule_mllp_kept_bytes",
+    "What HL7 connections keep of messages that are unfinished or unanswered.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
 MLLP_CERTIFICATE = Gauge(
     "ferrule_mllp_certificate_expires_timestamp_seconds",
     "When the certificate of the HL7 listener ends; 0 without one.",

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
     mllp_max_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, le=4 * 1024 * 1024, description="The largest HL7 message taken."
     )
+    mllp_total_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=8 * 1024 * 1024,
+        description="What all HL7 connections together keep unanswered; beyond it they are read in turn.",
+    )
     mllp_frame_seconds: float = Field(
         60, ge=0.1, le=3600, description="How long an HL7 message may take from its first byte to its last."
     )
@@ -203,7 +208,8 @@ class Settings(BaseSettings):
         None, description="Apprise URL of a team's channel (slack://…, workflows://… for Teams)."
     )
     sms_url: SecretStr | None = Field(
-        None, description="Apprise URL for SMS; {phone} stands for the recipient's number: twilio://…/{phone}."
+        None,
+        description="Apprise URL for SMS; {phone} stands for the recipient's number: twilio://…/{phone}.",
     )
     pager_url: SecretStr | None = Field(
         None, description="Apprise URL of a pager service (pagerduty://…, opsgenie://…)."
@@ -273,21 +279,14 @@ class Settings(BaseSettings):
         None,
         description="The acr a sign-in must have (spaces between several), such as that of a second factor.",
     )
-    privacy_email: str | None = Field(
     oidc_step_up_acr: str | None = Field(
         None,
         description="The acr (spaces between several) that break-glass, marks of sensitive patients and what "
         "discards for good need; who lacks it signs in once more.",
     )
+    privacy_email: str | None = Field(
         None, description="Who is told when a patient is opened by break-glass."
     )
-    pool: Literal["solo", "threads", "prefork"] = Field(
-        "solo", description="Celery pool. solo: CONCURRENCY processes of one task each."
-    )
-    concurrency: int = Field(2, ge=1, le=256, description="Tasks at once on this machine.")
-    lease_seconds: int = Field(30, ge=1, le=3600, description="How long claimed work belongs to its claimer.")
-    attempts: int = Field(3, ge=1, le=20, description="Runs of one message before it is set aside.")
-    batch_size: int = Field(50, ge=1, le=1000, description="Messages judged together.")
     audit_key: SecretStr | None = Field(
         None,
         description="PEM of the Ed25519 private key that signs heads of the audit chain; AUDIT_KEY_FILE.",
@@ -298,6 +297,13 @@ class Settings(BaseSettings):
     audit_heads_url: SecretStr | None = Field(
         None, description="https://… the signed head is posted to every 5 minutes (application/jose)."
     )
+    pool: Literal["solo", "threads", "prefork"] = Field(
+        "solo", description="Celery pool. solo: CONCURRENCY processes of one task each."
+    )
+    concurrency: int = Field(2, ge=1, le=256, description="Tasks at once on this machine.")
+    lease_seconds: int = Field(30, ge=1, le=3600, description="How long claimed work belongs to its claimer.")
+    attempts: int = Field(3, ge=1, le=20, description="Runs of one message before it is set aside.")
+    batch_size: int = Field(50, ge=1, le=1000, description="Messages judged together.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="From where on.")
     demo_seed: int = Field(1, description="Which synthetic day the demo plays.")
@@ -329,6 +335,10 @@ class Settings(BaseSettings):
             raise ValueError("FERRULE_CDS_CLIENTS needs FERRULE_PUBLIC_URL")
         if (self.webhook_url is None) != (self.webhook_secret is None):
             raise ValueError("FERRULE_WEBHOOK_URL and FERRULE_WEBHOOK_SECRET belong together")
+        if (self.audit_heads_dir or self.audit_heads_url) and not self.audit_key:
+            raise ValueError(
+                "FERRULE_AUDIT_HEADS_DIR and FERRULE_AUDIT_HEADS_URL need FERRULE_AUDIT_KEY_FILE"
+            )
         if (self.mllp_tls_certificate is None) != (self.mllp_tls_key is None):
             raise ValueError("FERRULE_MLLP_TLS_CERTIFICATE and FERRULE_MLLP_TLS_KEY belong together")
         if self.mllp_client_ca and not self.mllp_tls_certificate:
@@ -336,10 +346,6 @@ class Settings(BaseSettings):
         if self.mllp_client_crl and not self.mllp_client_ca:
             raise ValueError("FERRULE_MLLP_CLIENT_CRL needs FERRULE_MLLP_CLIENT_CA")
         _refuse_half_a_sign_in(self)
-        if (self.audit_heads_dir or self.audit_heads_url) and not self.audit_key:
-            raise ValueError(
-                "FERRULE_AUDIT_HEADS_DIR and FERRULE_AUDIT_HEADS_URL need FERRULE_AUDIT_KEY_FILE"
-            )
         _refuse_half_a_record_system(self)
         _refuse_shared_address(self)
         return self
@@ -376,9 +382,9 @@ class Settings(BaseSettings):
 
 def _refuse_half_a_sign_in(settings: Settings) -> None:
     if settings.oidc_issuer is None:
-        return
         if settings.oidc_step_up_acr:
             raise ValueError("FERRULE_OIDC_STEP_UP_ACR needs FERRULE_OIDC_ISSUER")
+        return
     for name in ("oidc_client_id", "oidc_roles", "public_url"):
         if not getattr(settings, name):
             raise ValueError(f"FERRULE_OIDC_ISSUER needs FERRULE_{name.upper()}")

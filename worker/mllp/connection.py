@@ -16,6 +16,7 @@ from worker.intake.mllp import Framer, Outcome, Seen, framed
 from worker.logs import logger
 from worker.mllp.commits import Commits, NotStored
 from worker.mllp.received import too_large
+from worker.mllp.room import Room
 from worker.sources import Sender
 
 log = logger("worker.mllp")
@@ -30,12 +31,16 @@ HASHED_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a connection may cost. A frame must be whole within `frame_seconds` of its start block."""
+    """What a connection may cost. A frame must be whole within `frame_seconds` of its start block.
+
+    `total_bytes` is what all connections may keep together (`worker.mllp.room`).
+    """
 
     frame_bytes: int
     frame_seconds: float
     idle_seconds: float
     lenient: bool = True
+    total_bytes: int = 256 * 1024 * 1024
 
 
 class Connection:
@@ -47,8 +52,10 @@ class Connection:
         writer: asyncio.StreamWriter,
         commits: Commits,
         limits: Limits,
+        room: Room,
         certified: Sender | None = None,
     ) -> None:
+        self._room = room
         self._reader, self._writer = reader, writer
         self._commits, self._limits, self._certified = commits, limits, certified
         self._framer = Framer(limits.frame_bytes, lenient=limits.lenient)
@@ -67,11 +74,24 @@ class Connection:
         try:
             while not (self._framer.closed or self._ends):
                 await self._commits.available.wait()
-                await self._handle(await self._next())
+                await self._wait_for_room()
+                seen = await self._next()
+                self._room.keeps(self, self._framer.held_bytes + sum(len(one.content) for one in seen))
+                await self._handle(seen)
+                self._room.keeps(self, self._framer.held_bytes)
         except (ConnectionError, NotStored, TimeoutError):
             metrics.MLLP_FRAMES.labels("connection-lost").inc()
         finally:
+            self._room.keeps(self, 0)
             await self._close()
+
+    async def _wait_for_room(self) -> None:
+        """The time its sender had to wait for us is not its sender's."""
+        began = clock.monotonic_seconds()
+        await self._room.wait(self)
+        waited = clock.monotonic_seconds() - began
+        self._frame_since += waited
+        self._rest_since += waited
 
     async def _next(self) -> list[Seen]:
         """What the next bytes complete; what ends when none come in time."""

@@ -13,6 +13,7 @@ from worker.mllp.commits import Commits
 from worker.mllp.connection import Connection, Limits
 from worker.mllp.peers import Entry, Peers
 from worker.mllp.policy import Policy, certificate_names
+from worker.mllp.room import Room
 from worker.sources import Sender
 
 log = logger("worker.mllp")
@@ -29,6 +30,7 @@ class Listener:
 
     def __init__(self, commits: Commits, policy: Policy, limits: Limits, peers: Peers) -> None:
         self._commits, self._policy, self._limits, self._peers = commits, policy, limits, peers
+        self._room = Room(limits.total_bytes)
         self._open: dict[Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
         self._committing: asyncio.Task[None] | None = None
@@ -90,7 +92,7 @@ class Listener:
             log.warning("client certificate of no source refused", address=address)
             writer.close()
             return
-        connection = Connection(reader, writer, self._commits, self._limits, certified)
+        connection = Connection(reader, writer, self._commits, self._limits, self._room, certified)
         task = asyncio.current_task()
         assert task is not None
         self._open[connection] = task

@@ -71,6 +71,7 @@ def listener_of(settings: Settings) -> Listener:
         settings.mllp_frame_seconds,
         settings.mllp_idle_seconds,
         settings.mllp_end_block == "lenient",
+        settings.mllp_total_bytes,
     )
     peers = Peers(settings.mllp_connections, settings.mllp_connections_of_peer, settings.mllp_known_peers)
     return Listener(Commits(engine, doorbell_of(settings), policy), policy, limits, peers)
