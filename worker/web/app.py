@@ -37,8 +37,8 @@ from worker.web import (
     quarantine,
     queue_marks,
     silent_findings,
-    storms,
     step_up,
+    storms,
     stream,
     unaddressed,
 )
@@ -101,8 +101,8 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(WrongRole, _wrong_role)
     app.add_exception_handler(BadToken, _bad_token)
-    app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(step_up.NotSureEnough, step_up.refused)
+    app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(fhir_answers.FhirRefusal, fhir_answers.refused)
     app.add_exception_handler(HTTPException, _http)
@@ -183,8 +183,8 @@ def _invalid(request: Request, error: Exception) -> Response:
     faults = [
         {"field": ".".join(str(part) for part in e["loc"][1:]), "problem": e["msg"]} for e in error.errors()
     ]
-    if wants_page(request):
     if wants_page(request) and any(e["loc"][0] == "path" for e in error.errors()):
         return said(request, 404, TITLES[404], "There is no such page.")
+    if wants_page(request):
         return said(request, 422, "Something is missing", *(f"{f['field']}: {f['problem']}" for f in faults))
     return JSONResponse({"detail": faults}, 422)
