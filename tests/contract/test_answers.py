@@ -16,7 +16,7 @@ from alerts.steps import Conflict
 from alerts.tables import ADDRESSEE, ALERT, ALERT_EVENT, AUDIT, DELIVERY, FOLLOW_UP
 from rules.findings import Ended, Severity
 from rules.truth import Truth
-from tests.alerts.made_up import ADA, BEN, NPI, Ward, day, expected, judged
+from tests.alerts.made_up import ADA, BEN, IRON, NPI, Quiet, Ward, day, expected, ferritin, judged
 
 ADA_ACTS = Actor(ADA.system, ADA.id, "192.0.2.1")
 BEN_ACTS = Actor(BEN.system, BEN.id)
@@ -211,3 +211,11 @@ def test_within_the_quiet_period_nothing_is_raised_and_the_reason_is_said(ward: 
     answer(ward.engine, answers.dismiss, alert, ADA_ACTS, reason="known-diagnosis", now=day(1))
     assert ward.judge(judged(), at=90.9).decisions == {("leave", "quiet-period"): 1}
     assert ward.judge(judged(), at=91).decisions == {("raise", "re-armed"): 1}
+
+
+def test_within_it_a_later_specimen_is_told_where_the_rule_says_so(ward: Ward, alert: int) -> None:
+    answer(ward.engine, answers.dismiss, alert, ADA_ACTS, reason="known-diagnosis", now=day(1))
+    ward.rules = {IRON: Quiet(90, rearm_on_later=True)}
+    assert ward.judge(judged(), at=2).decisions == {("leave", "quiet-period"): 1}
+    later = judged(evidence=[ferritin(on=1.5, key="lab|F2")])
+    assert ward.judge(later, at=2).decisions == {("raise", "re-armed"): 1}
