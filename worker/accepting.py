@@ -23,6 +23,7 @@ from worker import faultpoints, metrics
 from worker.database import db_now, is_sqlite, retried, writing
 from worker.intake.same_event import is_same_event
 from worker.quarantine import ID_REUSED
+from worker.quarantine_reasons import QuarantineReason
 from worker.tables import MESSAGE, QUARANTINE_ITEM, SOURCE_SEEN
 
 DOORBELL_SECONDS = 1
@@ -296,7 +297,7 @@ def _quarantine(
     for key, row in new.items():
         if (why := by_key[key].unreadable) and not by_key[key].refused:
             items.append(_item(row, *why, now))
-    remedy = "the sender used one id for two different events; ask it to send the second under a new id"
+    remedy = QuarantineReason.ID_REUSED.remedy
     items += [_item(row, ID_REUSED, "id", remedy, now) for row in aside.values()]
     if items:
         connection.execute(QUARANTINE_ITEM.insert(), items)

@@ -10,15 +10,12 @@ from dataclasses import replace
 
 from worker.intake.marks import Mark
 from worker.quarantine import Aside
+from worker.quarantine_reasons import QuarantineReason
 from worker.reading import Read
 from worker.sources import Sender
 from worker.statements import Said
 
-NOT_THEIRS = Aside(
-    "authority-not-allowed",
-    "PID-3.4",
-    "its sender may not speak of patients this authority numbers: add the authority to the source, or ask it",
-)
+NOT_THEIRS = Aside.of(QuarantineReason.AUTHORITY_NOT_ALLOWED, "PID-3.4")
 
 
 def admitted(read: Read, sender: Sender | None, test_patients: tuple[str, ...] = ()) -> Read:

@@ -15,13 +15,10 @@ from sqlalchemy import ColumnElement, Connection, or_, select, tuple_
 from worker import metrics
 from worker.database import db_now
 from worker.quarantine import Aside, set_aside
+from worker.quarantine_reasons import QuarantineReason
 from worker.tables import MESSAGE
 
-FAILED_REPEATEDLY = Aside(
-    "failed-repeatedly",
-    "message",
-    "judging it failed or killed the worker each time: read the log for its id, then release it to try again",
-)
+FAILED_REPEATEDLY = Aside.of(QuarantineReason.FAILED_REPEATEDLY, "message")
 
 FIRST_PAUSE_SECONDS = 2
 LONGEST_PAUSE_SECONDS = 60

@@ -19,6 +19,7 @@ from worker.intake.hl7v2 import LONGEST_CONTROL_ID, TYPES, VERSIONS
 from worker.intake.mllp import MAX_NOISE_BYTES
 from worker.mllp.policy import Policy
 from worker.mllp.received import received
+from worker.quarantine_reasons import QuarantineReason
 from worker.sources import no_sources
 
 FIELDS: Mapping[str, Mapping[int, str]] = {
@@ -161,6 +162,7 @@ def hl7_page() -> str:
             _table(("field", "meaning"), fields),
             _table(("segments", "records"), RECORDS.items()),
             _IDENTITY,
+            _reasons(),
             "## Examples",
             "",
             *(_example(title, raw) for title, raw in EXAMPLES),
@@ -223,6 +225,15 @@ with other bytes is taken as a new message and flagged.
 Answers are written with `|^~\\&`, whatever the message used. ERR-2 names segment, sequence and field, ERR-3 the code of
 table 0357; for versions before 2.5 ERR-1 says the same. A batch (FHS, BHS) is answered by one batch.
 """
+
+def _reasons() -> str:
+    """What may wait in quarantine, for the senders who are asked about it."""
+    rows = "".join(f"| `{reason}` | {reason.remedy} |\n" for reason in sorted(QuarantineReason))
+    return (
+        "## What waits in quarantine\n\nWhatever the door it came by. The item says the place, and where it can, "
+        f"what was expected there.\n\n| reason | what to do |\n| --- | --- |\n{rows}"
+    )
+
 
 _IDENTITY = """\
 An OBX of a message that is no report (ADT, RDE, RAS, OMP) is kept as a result that is not used; beside an A40, or before any OBR

@@ -15,21 +15,13 @@ from worker.committing import Group
 from worker.demographics import Demographics
 from worker.patients import PatientKey
 from worker.quarantine import Aside
+from worker.quarantine_reasons import QuarantineReason
 from worker.reading import Read
 from worker.records import Stored
 from worker.statements import Said
 
-MISMATCH = Aside(
-    "two-identifier-mismatch",
-    "patient",
-    "the number is known with another birth date or family name: find out whose it is; releasing it says "
-    "that they are the same person",
-)
-CONFLICT = Aside(
-    "identity-conflict",
-    "PID-3",
-    "its identifiers belong to two known patients: merge them if they are one, then release it",
-)
+MISMATCH = Aside.of(QuarantineReason.TWO_IDENTIFIER_MISMATCH, "patient")
+CONFLICT = Aside.of(QuarantineReason.IDENTITY_CONFLICT, "PID-3")
 _TITLES = "jr sr ii iii iv dr med prof mr mrs ms"
 _PARTICLES = "van von de da di du der den la le el al bin"
 _NOT_FAMILY = frozenset(f"{_TITLES} {_PARTICLES}".split())

@@ -25,17 +25,14 @@ from worker.database import writing
 from worker.intake.marks import Mark
 from worker.logs import logger
 from worker.quarantine import Aside, note
+from worker.quarantine_reasons import QuarantineReason
 from worker.statements import Said
 from worker.tables import QUARANTINE_ITEM
 
 log = logger("worker.incidents")
 
 ACTION = "incident.wrong-patient"
-REASON = "wrong-patient"
-REMEDY = (
-    "alerts rested on a result that was another patient's; they are taken back where they were told: find "
-    "out who acted on them, and whose the result is; then discard this, saying what was found"
-)
+REASON = QuarantineReason.WRONG_PATIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def write_down(connection: Connection, incidents: Sequence[Incident], now: datet
     for one in incidents:
         if _is_written(connection, one.message):
             continue
-        note(connection, one.message, Aside(REASON, one.place, REMEDY), now)
+        note(connection, one.message, Aside.of(REASON, one.place), now)
         data = {"message": one.message, "alerts": list(one.alerts)}
         entry = audit.Entry(
             ACTION, ferrule("intake"), "message", str(one.message), now, patient_id=one.patient, data=data

@@ -25,19 +25,19 @@ from worker.database import reading, writing
 from worker.intake.dialect import Dialect
 from worker.intake.event import ResultItem
 from worker.intake.flags import is_critical_flag
-from worker.intake.marks import Mark
 from worker.intake.result_facts import Setting, result_fact
 from worker.intake.results_alone import results_alone
 from worker.intake.specimen import CONTROL_SAMPLE
 from worker.logs import logger
 from worker.quarantine import ITEMS, is_waiting
+from worker.quarantine_reasons import QuarantineReason
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
 log = logger("worker.may_be_critical")
 
 BATCH = 20
 NOBODY = Patient("urn:ferrule:nobody", "nobody")
-CRITICAL_BY_ITSELF = frozenset({Mark.HEMOGLOBIN_IMPLAUSIBLE.value})
+CRITICAL_BY_ITSELF = frozenset({QuarantineReason.HEMOGLOBIN_IMPLAUSIBLE})
 """Reasons that say it: a true value stands behind an impossible one."""
 
 
@@ -125,7 +125,7 @@ def _meant(one: Waiting, items: list[ResultItem]) -> list[ResultItem]:
 
 
 def _stands_at(place: str, result: str) -> bool:
-    return place == result or place.startswith((f"{result}.", f"{result}-"))
+    return place == result or place.startswith((f"{result}.", f"{result}-", f"{result},"))
 
 
 def _of_nobody(item: ResultItem) -> bool:

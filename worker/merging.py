@@ -19,29 +19,17 @@ from worker.database import db_now, reading, retried, writing
 from worker.intake.normalize import Merge
 from worker.patients import PatientKey, ensure_patients, rows_of
 from worker.quarantine import Aside
+from worker.quarantine_reasons import QuarantineReason
 from worker.reading import Read
 from worker.tables import DEMOGRAPHICS, PATIENT, PATIENT_LINK, PREGNANCY_STATEMENT, RECORD, RESULT
 
 MERGER = ferrule("merge")
 PLACE = "PID-3, MRG-1"
-SAME = Aside("merge-same", PLACE, "survivor and retired are one identifier: ask the sender what was meant")
-CYCLE = Aside(
-    "merge-cycle", PLACE, "the survivor was merged into the other one before: undo that, or discard"
-)
-CONFLICT = Aside(
-    "merge-conflict", PLACE, "it was merged into somebody else before: undo that first, then release this"
-)
-NOT_MERGED_REMEDY = (
-    "these two are not merged with each other: where they are one by a third, undo that link (ferrule "
-    "patients show, then unmerge); else there is nothing to undo: discard it"
-)
-NOT_MERGED = Aside("merge-not-found", PLACE, NOT_MERGED_REMEDY)
-WAITS = Aside(
-    "merge-survivor-unknown",
-    PLACE,
-    "nothing was ever sent of the survivor, perhaps the two stand reversed; it takes effect with the first "
-    "message of the survivor; if reversed, undo it (ferrule patients unmerge)",
-)
+SAME = Aside.of(QuarantineReason.MERGE_SAME, PLACE)
+CYCLE = Aside.of(QuarantineReason.MERGE_CYCLE, PLACE)
+CONFLICT = Aside.of(QuarantineReason.MERGE_CONFLICT, PLACE)
+NOT_MERGED = Aside.of(QuarantineReason.MERGE_NOT_FOUND, PLACE)
+WAITS = Aside.of(QuarantineReason.MERGE_SURVIVOR_UNKNOWN, PLACE)
 
 
 @dataclass(frozen=True, slots=True)

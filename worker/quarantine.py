@@ -20,9 +20,10 @@ from alerts import audit
 from alerts.answers import cleaned
 from alerts.people import Actor
 from worker.database import db_now
+from worker.quarantine_reasons import QuarantineReason
 from worker.tables import MESSAGE, QUARANTINE_ITEM
 
-ID_REUSED = "id-reused"
+ID_REUSED = QuarantineReason.ID_REUSED.value
 READABLE = ("judged", "quarantined")
 """States from which a message may be read again. One that is pending is about to be read anyway."""
 
@@ -35,9 +36,14 @@ class NotInQuarantine(Exception):
 class Aside:
     """Why a message, or a part of one, is set aside: a reason from a closed set, the place, what to do."""
 
-    reason: str
+    reason: QuarantineReason
     place: str
     remedy: str
+
+    @classmethod
+    def of(cls, reason: QuarantineReason, place: str) -> Aside:
+        """Set aside for this reason, with what is always to be done about it."""
+        return cls(reason, place, reason.remedy)
 
 
 def is_waiting() -> list[ColumnElement[bool]]:
@@ -76,7 +82,7 @@ def set_aside(connection: Connection, message: int, why: Aside, now: datetime) -
     connection.execute(
         MESSAGE.update()
         .where(MESSAGE.c.id == message)
-        .values(state="quarantined", reason=why.reason, finished_at=now)
+        .values(state="quarantined", reason=why.reason.value, finished_at=now)
     )
     note(connection, message, why, now)
 
@@ -85,7 +91,7 @@ def note(connection: Connection, message: int, why: Aside, now: datetime) -> Non
     """Write down what could not be understood of a message; the rest of it may have been judged."""
     row = {
         "message_id": message,
-        "reason": why.reason,
+        "reason": why.reason.value,
         "place": why.place,
         "remedy": why.remedy,
         "created_at": now,

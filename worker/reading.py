@@ -20,6 +20,7 @@ from worker.intake.marks import Mark
 from worker.intake.normalize import Facts, Merge, facts_of, merge_of
 from worker.intake.unreadable import Unreadable
 from worker.quarantine import Aside
+from worker.quarantine_reasons import QuarantineReason
 from worker.settings import Settings
 from worker.statements import Said
 from worker.unused import worth_a_look
@@ -115,4 +116,4 @@ def _orderers(facts: Facts) -> Mapping[str, Orderer]:
 
 
 def _aside(why: Unreadable) -> Aside:
-    return Aside(str(why.reason), why.place, why.remedy)
+    return Aside(QuarantineReason(why.reason), why.place, why.remedy)

@@ -61,7 +61,8 @@ def test_each_example_on_the_page_is_what_the_code_answers(title: str, raw: byte
 @pytest.mark.parametrize("kind", TYPES)
 def test_each_message_type_on_the_page_is_taken(kind: str) -> None:
     for trigger in TYPES[kind]:
-        raw = message("MRG|2^^^N", kind=f"{kind}^{trigger}")
+        beside = "PID|2||456^^^NORTH^MR" if trigger == "A37" else "MRG|2^^^N"
+        raw = message(beside, kind=f"{kind}^{trigger}")
         assert read_structure(raw).trigger == trigger
     with pytest.raises(Unreadable):
         read_structure(message(kind=f"{kind}^X99"))

@@ -26,6 +26,7 @@ from worker.quarantine import (
     release,
     the_item,
 )
+from worker.quarantine_reasons import QuarantineReason
 from worker.releasing import sources_named
 from worker.sources import Sources
 from worker.web.deps import Have, zone_of
@@ -147,6 +148,7 @@ def _found(connection: Connection, only: Only, sources: Sources, have: Deps) -> 
             for row in items
         ],
         "more": len(items) == PAGE,
+        "reasons": sorted(QuarantineReason),
         "apart": [_apart(row, sources, now) for row in counted_apart(connection, only.sources)],
     }
 
