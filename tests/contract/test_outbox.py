@@ -291,7 +291,7 @@ def test_a_withdrawal_is_sent_after_what_it_takes_back(engine: Engine, ward: War
     assert sink.steps == [Step.RAISE, Step.WITHDRAW]
 
 
-def test_a_correction_while_the_first_mail_is_in_flight_is_the_last_thing_they_get(
+def test_f72_a_correction_while_the_first_mail_is_in_flight_is_the_last_thing_they_get(
     engine: Engine, ward: Ward, sink: Sink
 ) -> None:
     ward.judge(judged())
