@@ -24,7 +24,7 @@ from rules.units import UNITS, unit_of
 from rules.yaml_source import Path_, Source, read_yaml
 from worker.intake.code_systems import system_uri
 from worker.intake.dialect import CodeKey, LocalCode, plain_label
-from worker.source_shape import CodeShape, MappingFileShape
+from worker.source_shape import LISTED, CodeShape, MappingFileShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def check_mapping(path: Path) -> list[tuple[str, int, Fault]]:
 
 def _read(path: Path) -> tuple[Source, MappingFileShape]:
     source = read_yaml(path)
-    return source, shaped(source, MappingFileShape)
+    return source, shaped(source, MappingFileShape, LISTED)
 
 
 def _local(entry: CodeShape) -> LocalCode:

@@ -89,3 +89,6 @@ class MappingFileShape(_Shape):
 
 SCHEMAS: dict[str, type[BaseModel]] = {"sources": SourcesFileShape, "mapping": MappingFileShape}
 """The kinds of file, by the name of their schema."""
+
+LISTED = "`ferrule codes schema` lists the keys; a text with a comma stands in quotes"
+"""What a person is told whose file has a key that is none of ours."""

@@ -22,7 +22,7 @@ from rules.yaml_source import BadFile, Path_, Source, read_yaml
 from worker.intake.dialect import PLAIN, DecimalMark, Dialect
 from worker.logs import logger
 from worker.mappings import LabMapping, read_mapping
-from worker.source_shape import RecognizedByShape, SourcesFileShape, SourceShape
+from worker.source_shape import LISTED, RecognizedByShape, SourcesFileShape, SourceShape
 
 log = logger("worker.sources")
 
@@ -135,7 +135,7 @@ def load_sources(path: Path | None) -> Sources:
     if path is None:
         return NO_SOURCES
     source = _read(path)
-    shape = shaped(source, SourcesFileShape)
+    shape = shaped(source, SourcesFileShape, LISTED)
     _refuse_shared(source, shape)
     return Sources(tuple(_sender(source, at, one, path.parent) for at, one in enumerate(shape.sources)))
 

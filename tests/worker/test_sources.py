@@ -99,7 +99,7 @@ def test_how_a_sender_writes_comes_with_it(sources: Sources) -> None:
     [
         ("zone: Europe/Oslo", "zone: Mars/Olympus", "sources.yaml:9: 'Mars/Olympus' is no time zone"),
         ("decimal: comma", "decimal: dot", "sources.yaml:10: "),
-        ("zone:", "zome:", "sources.yaml:9: unknown key 'zome'; did you mean 'zone'?"),
+        ("zone:", "zome:", "sources.yaml:9: unknown key 'zome'; did you mean 'zone'? `ferrule codes schema`"),
         ("mapping: north.yaml", "mapping: south.yaml", "sources.yaml:13: south.yaml cannot be read"),
         ("mapping: north.yaml", "mapping: ../north.yaml", "sources.yaml:13: a mapping file lies beside"),
         ("name: anyone-else", "name: north", "sources.yaml:14: name of 'north' is that of 'north' too"),
