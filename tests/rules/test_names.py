@@ -31,6 +31,7 @@ def test_the_catalogues_own_name_never_contradicts_its_analyte(analyte):
         ("Folsaeure", "folate"),
         ("Transferrinsättigung", "tsat"),
         ("Transferrinsaettigung", "tsat"),
+        ("Fe/TIBC ratio", "tsat"),
         ("Transferrin-Rezeptor", "stfr"),
         ("Retikulozyten-Hämoglobin", "ret_he"),
         ("C-reaktives Protein", "crp"),
@@ -75,6 +76,8 @@ def test_a_slip_of_the_pen_is_proposed_but_contradicts_nothing(name, analyte):
         "Natrium",
         "Gastrin-releasing peptide",
         "IgA2",
+        "Hematocrit, Joint Fluid",
+        "WBC, peritoneal",
         "",
     ],
 )
@@ -95,6 +98,7 @@ def test_the_hemoglobin_of_a_red_cell_or_of_a_reticulocyte_is_not_the_hemoglobin
         ("Iron", "tibc", "Iron (serum)"),
         ("HbA1c", "hemoglobin", "glycated hemoglobin"),
         ("Hämoglobin im Urin", "hemoglobin", "a urine test"),
+        ("Lactate Dehydrogenase, Pleural", "ldh", "a test of another body fluid or tissue"),
         ("CDT", "transferrin", "carbohydrate-deficient transferrin"),
     ],
 )

@@ -72,6 +72,12 @@ def test_count_factor_agrees_with_an_independent_ucum_reader(ucum, unit):
         (" ng / mL ", "ng/mL"),
         ("fl", "fL"),
         ("{ratio}", "1"),
+        ("K/MM3", "10*3/uL"),
+        ("thou/cumm", "10*3/uL"),
+        ("TH/uL", "10*3/uL"),
+        ("M/CMM", "10*6/uL"),
+        ("mill/cumm", "10*6/uL"),
+        ("unit/L", "U/L"),
     ],
 )
 def test_spelling_seen_in_messages_is_read(spelling, code):
