@@ -203,7 +203,7 @@ def test_a_page_left_open_asks_for_a_log_in_once_its_session_has_ended(
     expect(page.get_by_text("Mina Fjord")).to_have_count(0)
 
 
-def test_nothing_of_a_patient_is_left_in_the_browser(open_signed_in: Open) -> None:
+def test_s30_nothing_of_a_patient_is_left_in_the_browser(open_signed_in: Open) -> None:
     page = open_signed_in("/inbox")
     page.click("text=High B12 with iron deficiency")
     page.go_back()

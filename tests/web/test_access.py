@@ -246,6 +246,17 @@ def test_s13_what_is_not_theirs_looks_to_the_byte_like_what_is_not_there(
         assert bare(there) == bare(browser.post(f"/api/alerts/{absent}/{step}", json=body)), step
 
 
+def test_s13_a_page_that_may_not_be_seen_shows_the_way_to_break_glass_whether_it_is_there_or_not(
+    browser: TestClient, ward: Ward
+) -> None:
+    for alert in (ward.alerts["other"], 10**6):
+        refused = browser.get(f"/inbox/{alert}")
+        assert refused.status_code == 404
+        assert 'href="/break-glass"' in refused.text
+        assert f"/{alert}" not in refused.text
+    assert "break-glass" not in browser.get("/nowhere").text
+
+
 def test_s15_operators_see_the_state_of_queues_and_no_clinical_value(
     as_role: Callable[[str], TestClient], ward: Ward, deps: Deps, store: Engine, seeded: Clinic
 ) -> None:

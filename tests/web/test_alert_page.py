@@ -101,7 +101,7 @@ XSS = [
 
 
 @pytest.mark.parametrize("text", XSS)
-def test_text_from_outside_stays_text(browser: TestClient, seeded: Clinic, store: Engine, text: str) -> None:
+def test_s41_text_from_outside_stays_text(browser: TestClient, seeded: Clinic, store: Engine, text: str) -> None:
     alert = seeded.alerts["high"]
     with writing(store) as connection:
         connection.execute(update(PATIENT).values(name=text))

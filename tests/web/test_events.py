@@ -112,7 +112,7 @@ def test_what_is_not_json_or_no_cloud_event_is_refused_and_nothing_is_stored(
     assert rung == []
 
 
-def test_a_key_said_twice_is_refused(visitor: TestClient) -> None:
+def test_s50_a_key_said_twice_is_refused(visitor: TestClient) -> None:
     assert send(visitor, b'{"id": "a", "id": "b"}').status_code == 400
 
 

@@ -17,7 +17,7 @@ from worker.web.pages import HERE, STATIC
 @pytest.mark.parametrize(
     "path", ["/inbox", "/inbox/1", "/inbox/999", "/api/alerts", "/healthz", "/nowhere", "/login"]
 )
-def test_every_answer_forbids_inline_code_framing_and_keeping(browser: TestClient, path: str) -> None:
+def test_s30_s40_every_answer_forbids_inline_code_framing_and_keeping(browser: TestClient, path: str) -> None:
     headers = browser.get(path).headers
 
     policy = headers["content-security-policy"]

@@ -28,7 +28,7 @@ def test_an_alert_is_found_by_name_number_rule_and_headline(
 @pytest.mark.parametrize(
     "words", ["Ivo Stone", "100444", "f%d", "fj_rd", "fjord hemoglobin-critical", "' OR 1=1 --"]
 )
-def test_what_is_not_theirs_or_does_not_fit_is_not_found(
+def test_s44_what_is_not_theirs_or_does_not_fit_is_not_found(
     browser: TestClient, seeded: Clinic, words: str
 ) -> None:
     assert "Nothing found" in found(browser, words).text

@@ -21,9 +21,10 @@ from worker.web.bodies import Acknowledge, Answer, Dismiss, Reassign, Reopen, Re
 from worker.web.deps import Have
 from worker.web.readers import Clinician, Reader
 from worker.web.scope import scope_of
+from worker.web.strict_json import StrictJson
 from worker.web.visible import LARGEST_ID, refuse, visible_alert
 
-router = APIRouter(prefix="/api/alerts", tags=["alerts"])
+router = APIRouter(prefix="/api/alerts", tags=["alerts"], route_class=StrictJson)
 
 NO_COMMENT = Acknowledge()
 IfMatch = Annotated[str | None, Header()]

@@ -53,6 +53,7 @@ from worker.web.provider import Provider
 from worker.web.readers import BadToken, NotSignedIn, WrongRole
 from worker.web.same_site import SameSiteOnly
 
+BREAK_GLASS = "If you must see it because you treat the patient now, say why there; it is kept and read."
 TITLES = {404: "Not here", 405: "Not possible", 413: "Too large"}
 
 
@@ -167,12 +168,13 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if fhir_answers.is_fhir(request):
         return fhir_answers.said(error.status_code, str(error.detail), error.headers)
+    if wants_page(request) and error.status_code == 404 and request.url.path.startswith("/inbox/"):
+        # The same words whether there is such an alert or not.
+        no_alert = "There is no such alert, or it is not addressed to you."
+        way = {"to": "/break-glass", "words": "To break-glass"}
+        return said(request, 404, TITLES[404], no_alert, BREAK_GLASS, **way)
     if wants_page(request):
-        lines = (
-            ["There is no such page, or the alert is not addressed to you."]
-            if error.status_code == 404
-            else []
-        )
+        lines = ["There is no such page."] if error.status_code == 404 else []
         return said(request, error.status_code, TITLES.get(error.status_code, "That did not work"), *lines)
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
 

@@ -102,6 +102,7 @@ def log_out(request: Request, reader: Anyone, have: Have, csrf: Annotated[str, F
         raise BadToken
     with writing(have.engine) as connection:
         sessions.end(connection, reader.session.id, clock.now())
+        trail.note_logout(connection, clock.now(), trail.actor(request, reader))
     provider = request.app.state.provider if reader.session.issuer else None
     on = provider.way_out() if provider else None
     # Not a redirect: a form may lead to our own pages alone (Content-Security-Policy, form-action).

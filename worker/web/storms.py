@@ -25,9 +25,10 @@ from worker.web.pages import page
 from worker.web.queue_marks import mark_of
 from worker.web.readers import Operator, Reader
 from worker.web.step_up import known_surely
+from worker.web.strict_json import StrictJson
 from worker.web.visible import Number
 
-router = APIRouter(tags=["storms"])
+router = APIRouter(tags=["storms"], route_class=StrictJson)
 
 OUTCOMES: dict[str, tuple[str, str]] = {
     Outcome.RELEASE: ("Release", "Tell every held alert as if it were raised now."),

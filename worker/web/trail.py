@@ -41,6 +41,11 @@ def note_login(connection: Connection, now: datetime, by: Actor | None, where: s
     _note(connection, now, "login", who, "session", "", outcome=DONE if by else DENIED)
 
 
+def note_logout(connection: Connection, now: datetime, by: Actor) -> None:
+    """Somebody logged out."""
+    _note(connection, now, "logout", by, "session", "")
+
+
 def note_list(
     connection: Connection, now: datetime, by: Actor, alerts: Sequence[int], patients: Sequence[int]
 ) -> None:
