@@ -6,10 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, update
 
+from alerts.states import State, Step
+from alerts.steps import Cause, Standing, take
 from alerts.tables import ALERT, AUDIT
 from rules.findings import Severity
 from tests.web import clinic
-from tests.web.clinic import Clinic
+from tests.web.clinic import BAKER, CHEN, Clinic
 from tests.web.forms import answer
 from worker.database import writing
 from worker.tables import PATIENT, RESULT
@@ -101,7 +103,9 @@ XSS = [
 
 
 @pytest.mark.parametrize("text", XSS)
-def test_s41_text_from_outside_stays_text(browser: TestClient, seeded: Clinic, store: Engine, text: str) -> None:
+def test_s41_text_from_outside_stays_text(
+    browser: TestClient, seeded: Clinic, store: Engine, text: str
+) -> None:
     alert = seeded.alerts["high"]
     with writing(store) as connection:
         connection.execute(update(PATIENT).values(name=text))
@@ -146,6 +150,22 @@ def test_where_nobody_covers_the_plan_says_that_the_pool_is_asked(
 ) -> None:
     page = browser.get(f"/inbox/{seeded.alerts['critical']}").text
     assert "the pool unaddressed is asked, as nobody covers" in page
+
+
+def test_a_withdrawal_names_who_had_read_the_alert(
+    browser: TestClient, seeded: Clinic, store: Engine
+) -> None:
+    alert = seeded.alerts["high"]
+    seen = [
+        {"system": who.system, "id": who.id, "at": "2026-03-01T09:00:00Z"} for who in (BAKER, BAKER, CHEN)
+    ]
+    with writing(store) as connection:
+        row = connection.execute(select(ALERT).where(ALERT.c.id == alert)).one()
+        standing = Standing(alert, row.patient_id, State(row.state), row.version)
+        cause = Cause(clinic.RECONCILER, seeded.now, "fact-corrected", {"read_by": seen})
+        take(connection, standing, Step.WITHDRAW, cause)
+    page = browser.get(f"/inbox/{alert}").text
+    assert "corrected or taken back · it had been read by Dr. Ben Baker and Dr. Chun Chen" in page
 
 
 def test_a_low_alert_has_no_plan(browser: TestClient, seeded: Clinic) -> None:

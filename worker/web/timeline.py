@@ -110,7 +110,7 @@ def timeline(
 ) -> tuple[HistoryLine, ...]:
     """The steps in words, oldest first, and between them what happened beside the alert."""
     actors = {Address(step.actor_system, step.actor_ident) for step in steps}
-    named = {to for step in steps for to in _to(step.data)}
+    named = {one for step in steps for one in (*_to(step.data), *_read_by(step.data))}
     names = names_of(connection, actors | named)
     lines = [(step.at, _line(step, names, zone)) for step in steps]
     lines += [(at, HistoryLine(words.stamp(at, zone), what, "")) for at, what in beside]
@@ -124,8 +124,15 @@ def _line(step: Row[Any], names: Mapping[Address, str], zone: ZoneInfo) -> Histo
         what += f" to {words.joined([names.get(one, one.id) for one in to])}"
     if actor.system != SELF_SYSTEM:
         what += f" by {names.get(actor, actor.id)}"
-    why = [WHY.get(step.reason, ""), str(step.data.get("comment") or "")]
+    read_by = words.joined([names.get(one, one.id) for one in _read_by(step.data)])
+    had_read = f"it had been read by {read_by}" if read_by else ""
+    why = [WHY.get(step.reason, ""), had_read, str(step.data.get("comment") or "")]
     return HistoryLine(words.stamp(step.at, zone), what, " · ".join(part for part in why if part))
+
+
+def _read_by(data: Mapping[str, Any]) -> tuple[Address, ...]:
+    """Who had read what is taken back or corrected by this step, each once."""
+    return tuple(dict.fromkeys(Address(one["system"], one["id"]) for one in data.get("read_by", ())))
 
 
 def _to(data: Mapping[str, Any]) -> tuple[Address, ...]:
