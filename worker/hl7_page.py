@@ -226,6 +226,7 @@ Answers are written with `|^~\\&`, whatever the message used. ERR-2 names segmen
 table 0357; for versions before 2.5 ERR-1 says the same. A batch (FHS, BHS) is answered by one batch.
 """
 
+
 def _reasons() -> str:
     """What may wait in quarantine, for the senders who are asked about it."""
     rows = "".join(f"| `{reason}` | {reason.remedy} |\n" for reason in sorted(QuarantineReason))
