@@ -64,7 +64,7 @@ def test_half_sent_messages_of_many_are_not_kept_beyond_the_limit_and_all_are_an
         for thread in threads:
             thread.start()
         assert eventually(lambda: kept() >= 8 * MEGABYTE, 60)
-        assert not eventually(lambda: kept() > 11 * MEGABYTE, 1), "the limit, and one message more"
+        assert not eventually(lambda: kept() > 12 * MEGABYTE, 1), "a message and a piece of each more"
         go.set()
         for thread in threads:
             thread.join(120)

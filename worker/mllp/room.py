@@ -12,7 +12,7 @@ from worker import metrics
 
 
 class Room:
-    """Bytes kept by each connection: at most `most`, and one message more."""
+    """Bytes kept by each connection: at most `most`, one message more, and the last piece read of each."""
 
     def __init__(self, most: int) -> None:
         self._most, self._total = most, 0
