@@ -52,6 +52,7 @@ class Reason(StrEnum):
     PATTERN_RETURNED = "pattern-returned"
     REARMED = "re-armed"
     SEVERITY_ROSE = "severity-rose"
+    WORSE_VALUE = "worse-value"
     EVIDENCE_CORRECTED = "evidence-corrected"
     RECIPIENT_JOINED = "recipient-joined"
     EVIDENCE_JOINED = "evidence-joined"
@@ -335,10 +336,7 @@ def _why_raised(answer: _Answer, now: datetime) -> Reason | None:
 
 def _is_rearmed(answer: _Answer, last: Episode, closed_at: datetime, now: datetime) -> bool:
     """Whether the quiet is over: its days are, or the rule lets a later specimen end it and one is there."""
-    later = answer.rule is not None and answer.rule.rearm_on_later
-    if later and _newest(answer.judged.evidence) > _newest(last.evidence):
-        return True
-    return now >= closed_at + _quiet(answer.rule)
+    return _has_later(answer, last) or now >= closed_at + _quiet(answer.rule)
 
 
 def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
@@ -346,9 +344,11 @@ def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
     judged = answer.judged
     joining = joins(judged.evidence, alerted.evidence)
     new = tuple(a for a in router.of_joining(joining) if a.address not in alerted.addressees)
-    if judged.severity.rank < alerted.severity.rank:
-        tell = router.lanes((*alerted.addressees, *_addresses(new)), judged.severity)
-        return _update(answer, alerted, Step.WORSEN, Reason.SEVERITY_ROSE, new, tell)
+    worse = _why_worse(answer, alerted)
+    if worse is not None:
+        worst = min(judged.severity, alerted.severity, key=lambda s: s.rank)
+        tell = router.lanes((*alerted.addressees, *_addresses(new)), worst)
+        return _update(answer, alerted, Step.WORSEN, worse, new, tell)
     tell = router.lanes(_addresses(new), alerted.severity)
     if is_corrected(judged.evidence, alerted.evidence, answer.dropped):
         return _update(answer, alerted, Step.AMEND, Reason.EVIDENCE_CORRECTED, new, tell)
@@ -357,6 +357,22 @@ def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
     if joining:
         return _update(answer, alerted, Step.JOIN, Reason.EVIDENCE_JOINED)
     return _leave(Reason.UNCHANGED, answer)
+
+
+def _why_worse(answer: _Answer, alerted: Episode) -> Reason | None:
+    """Why everybody is told again and no answer counts: more severe, or later where the rule never rests.
+
+    Such a rule holds back what is not worse than before (clinical.md 4.0: a critical hemoglobin that falls on).
+    """
+    if answer.judged.severity.rank < alerted.severity.rank:
+        return Reason.SEVERITY_ROSE
+    return Reason.WORSE_VALUE if _has_later(answer, alerted) else None
+
+
+def _has_later(answer: _Answer, last: Episode) -> bool:
+    """Whether it rests on a later specimen, and the rule asks to be told of one."""
+    later = answer.rule is not None and answer.rule.rearm_on_later
+    return later and _newest(answer.judged.evidence) > _newest(last.evidence)
 
 
 def _update(

@@ -250,6 +250,24 @@ def test_a_worse_severity_is_told_to_everybody_and_breaks_an_answer(state: State
     assert {lane.address for lane in decision.tell} == {ADA.address, BEN.address}
 
 
+@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize(("on", "later", "reason"), [
+    (1, True, Reason.WORSE_VALUE),
+    (1, False, Reason.EVIDENCE_JOINED),
+    (-1, True, Reason.EVIDENCE_JOINED),
+])  # fmt: skip
+def test_a_rule_that_never_rests_tells_a_later_result_again(
+    state: State, on: float, later: bool, reason: Reason
+) -> None:
+    """A critical hemoglobin that falls on (clinical.md 4.0): acknowledged, snoozed or unread."""
+    further = judged(evidence=[ferritin("4", on=on, key="lab|F2")])
+    decision = decide(further, episode(state, addressees=(ADA.address, BEN.address)), later=later)
+    assert decision
+    assert decision.reason is reason
+    told = {lane.address for lane in decision.tell}
+    assert told == ({ADA.address, BEN.address} if reason is Reason.WORSE_VALUE else set())
+
+
 def test_severity_never_falls_in_silence() -> None:
     better = judged(severity=Severity.LOW, evidence=[ferritin("20", on=1, key="lab|F3")])
     decision = decide(better, episode())
