@@ -362,7 +362,7 @@ def _of_repeat(answer: _Answer, alerted: Episode, router: Router) -> Decision:
 def _why_worse(answer: _Answer, alerted: Episode) -> Reason | None:
     """Why everybody is told again and no answer counts: more severe, or later where the rule never rests.
 
-    Such a rule holds back what is not worse than before (clinical.md 4.0: a critical hemoglobin that falls on).
+    Such a rule holds back what is not worse (clinical.md 4.0: a critical hemoglobin that falls on).
     """
     if answer.judged.severity.rank < alerted.severity.rank:
         return Reason.SEVERITY_ROSE

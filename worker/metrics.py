@@ -1,9 +1,9 @@
-"""The metrics of the running program: their names, what is counted, and how they are printed.
+"""The metrics of the running program: their names, and what is counted (`worker.exposition` prints them).
 
 Right whatever the pool: workers count into one directory that is private to the service
 (PROMETHEUS_MULTIPROC_DIR, set and wiped by whoever starts the processes, before this module is imported);
-gauges that come from the database are read when asked for (`worker.gauges`). No label can hold a person:
-sources are configured names or `other`.
+what the database knows is not counted here (`worker.gauges`). No label can hold a person: sources are
+configured names or `other`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ from prometheus_client import (
     Gauge,
     Histogram,
     disable_created_metrics,
-    generate_latest,
 )
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy import Engine
-
-from worker.gauges import DatabaseGauges
-from worker.intake_gauges import IntakeGauges
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -213,12 +208,3 @@ class EveryFamily(Collector):
 
 def _empty(declared: Metric) -> Metric:
     return Metric(declared.name, declared.documentation, declared.type)
-
-
-def render(engine: Engine | None = None, intake: IntakeGauges | None = None) -> bytes:
-    """The metrics page; with `engine`, also the gauges that come from the database."""
-    registry = CollectorRegistry()
-    registry.register(EveryFamily())
-    if engine is not None:
-        registry.register(DatabaseGauges(engine, source_name, intake))
-    return generate_latest(registry)

@@ -10,7 +10,7 @@ import yaml
 
 from deploy.grafana.dashboard import expressions
 from tests.services.schema import open_engine
-from worker.metrics import render
+from worker.exposition import render
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"

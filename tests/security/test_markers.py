@@ -17,7 +17,7 @@ from worker import logs, poller
 from worker.accepting import Inbound, accept
 from worker.composition import Deps
 from worker.database import reading, writing
-from worker.metrics import render
+from worker.exposition import render
 from worker.pipeline import judge, judge_due
 from worker.submitted import inbound_of
 from worker.tables import MESSAGE, PATIENT

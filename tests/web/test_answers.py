@@ -11,7 +11,7 @@ from alerts.tables import ALERT, ALERT_EVENT, AUDIT, FOLLOW_UP
 from tests.web.clinic import CHEN, EXAMPLE, Clinic
 from tests.web.conftest import SignIn
 from tests.web.forms import answer, hidden
-from worker import metrics
+from worker.exposition import render
 
 LATER = (datetime.now(UTC) + timedelta(days=3)).isoformat()
 ANSWERS: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
@@ -221,7 +221,7 @@ def test_an_answer_is_counted_by_rule_and_kind(sign_in: SignIn, seeded: Clinic) 
     here = sign_in()
     here.post(f"/api/alerts/{seeded.alerts['low']}/dismiss", json={"reason": "rule-wrong"})
 
-    page = metrics.render().decode()
+    page = render().decode()
     assert 'alerts_answered_total{answer="rule-wrong",rule="iron-deficiency-repeat"} 1.0' in page
 
 

@@ -18,10 +18,10 @@ from tests.worker.made_up import deps_on
 from worker.checkup import Health, examine
 from worker.composition import Deps, check
 from worker.database import writing
+from worker.exposition import render
 from worker.fhir_fetching import FETCHING, gaps_due
 from worker.fhir_subscriptions import note
 from worker.intake.fhir_notification import Happening, Notification
-from worker.metrics import render
 from worker.settings import SettingsError, read_settings
 from worker.tables import FHIR_GAP, MESSAGE, QUARANTINE_ITEM
 from worker.verbs.gaps import app as gaps

@@ -21,10 +21,11 @@ from tests.alerts.http_script import OK, receiver
 from tests.alerts.made_up import ADA, day
 from tests.services.schema import take_off_guards
 from tests.worker.made_up import deps_on
-from worker import audit_heads, composition, metrics
+from worker import audit_heads, composition
 from worker.audit_heads import FILE, NotKept, keep_due
 from worker.cli import main
 from worker.composition import Deps
+from worker.exposition import render
 from worker.head_signing import NoHead, opened, read_key, sign
 from worker.settings import SettingsError, read_settings
 
@@ -86,7 +87,7 @@ def cut(engine: Engine, after: int) -> None:
 
 
 def gauge(name: str) -> float:
-    families = text_string_to_metric_families(metrics.render().decode())
+    families = text_string_to_metric_families(render().decode())
     return next(f.samples[0].value for f in families if f.name == f"ferrule_audit_{name}")
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.services.schema import open_engine
 from worker import verbs
+from worker.exposition import render
 from worker.generated_pages import PAGES, commands_page, metrics_page, settings_page, states_page
-from worker.metrics import render
 from worker.settings import PREFIX, Settings
 
 

@@ -12,7 +12,7 @@ from tests.worker.made_up import RULE, deps_on, event, inbound, result
 from worker import pipeline
 from worker.composition import Deps
 from worker.database import reading, writing
-from worker.metrics import render
+from worker.exposition import render
 from worker.poller import turn
 
 BOTH = (("F", "ferritin", "9"), ("B", "b12", "1450"))

@@ -13,9 +13,9 @@ from worker.accepting import Inbound, accept
 from worker.checkup import _backlog
 from worker.cli import app
 from worker.database import reading
+from worker.exposition import render
 from worker.intake_gauges import IntakeGauges
 from worker.may_be_critical import critical_due
-from worker.metrics import render
 from worker.pipeline import judge
 from worker.quarantine import heaps, most_urgent
 from worker.settings import read_settings

@@ -15,7 +15,7 @@ from tests.worker.made_up import deps_on, event, inbound, result
 from worker import metrics
 from worker.accepting import accept
 from worker.database import db_now, make_engine, writing
-from worker.metrics import render
+from worker.exposition import render
 from worker.pipeline import judge
 
 PROMISED = (
@@ -107,7 +107,7 @@ def test_counts_of_several_processes_are_summed_also_of_dead_ones(tmp_path: Path
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for times in (3, 4):
         subprocess.run([sys.executable, "-c", COUNT.format(times=times)], env=environment, check=True)
-    shown = "from worker.metrics import render; print(render().decode())"
+    shown = "from worker.exposition import render; print(render().decode())"
     done = subprocess.run(
         [sys.executable, "-c", shown], env=environment, check=True, capture_output=True, text=True
     )

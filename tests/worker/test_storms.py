@@ -17,7 +17,7 @@ from tests.worker.made_up import LOINC, RULE, deps_on, event, inbound, result
 from worker import pipeline
 from worker.composition import Deps
 from worker.database import reading, writing
-from worker.metrics import render
+from worker.exposition import render
 from worker.poller import turn
 from worker.tokens import Role, create
 from worker.verbs.storms import app

@@ -20,7 +20,7 @@ from tests.worker.made_up import NORTH, RULE, deps_on, event, inbound, result
 from worker import pipeline
 from worker.composition import Deps
 from worker.database import reading, writing
-from worker.metrics import render
+from worker.exposition import render
 from worker.poller import turn
 from worker.replaying import replay, would_change
 from worker.verbs.storms import app as storms

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from tests.worker.made_up import deps_on, event, inbound, result
 from worker.accepting import accept
 from worker.database import reading
-from worker.metrics import render
+from worker.exposition import render
 from worker.pipeline import judge
 from worker.tables import RESULT
 from worker.unit_watch import Suspicion, suspicions

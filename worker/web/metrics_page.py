@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from worker import metrics
 from worker.composition import Deps
+from worker.exposition import render
 from worker.intake_gauges import IntakeGauges
 from worker.sources import InForce
 from worker.web.deps import Have
@@ -22,7 +22,7 @@ def page(request: Request, have: Have) -> Response:
     """All families. 404 to anyone who is not on this machine, or who comes through a proxy that is."""
     if not (request.app.state.metrics_for_all or _is_local(request)):
         raise HTTPException(404)
-    page = metrics.render(have.engine, _intake_gauges(have.sources))
+    page = render(have.engine, _intake_gauges(have.sources))
     return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 
