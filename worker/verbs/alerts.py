@@ -28,7 +28,7 @@ from worker.failures import NO, Failure
 from worker.settings import read_settings
 from worker.telling import has_died
 from worker.terminal import at_terminal, system_and_id, the_database
-from worker.verbs.adjudicate import adjudicate, list_silent
+from worker.verbs.alerts_silent import adjudicate, list_silent
 from worker.web.alert_json import alert_json, alerts_json
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look at alerts.")
