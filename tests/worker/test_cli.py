@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.rules.rule_files import write_rule
+from tests.services.schema import take_off_guards
 from tests.worker.made_up import deps_on, event, inbound, result
 from worker import cli
 from worker.accepting import Inbound, accept
@@ -143,6 +144,7 @@ def test_a_touched_audit_trail_is_exit_1(ferrule: Ferrule, sqlite_url: str) -> N
     judge(deps_on(engine), [1])
     assert ferrule("audit", "verify")[0] == 0
     with engine.connect() as connection:
+        take_off_guards(connection)
         connection.exec_driver_sql("update audit set actor_ident = 'somebody else' where id = 1")
         connection.commit()
     code, _, err = ferrule("audit", "verify")
