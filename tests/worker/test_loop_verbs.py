@@ -2,7 +2,8 @@
 
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alerts.due import Reach, run_due
 from alerts.leases import writing
 from alerts.people import Address
 from alerts.tables import ALERT_EVENT, AUDIT, POOL_MEMBER, RECIPIENT
-from rules.findings import Severity
+from rules.findings import FollowUp, Severity
 from tests.alerts.made_up import ADA, NPI, Ward, day, judged
 from worker.cli import main
 from worker.tables import PATIENT
@@ -54,14 +55,16 @@ def people(engine: Engine) -> dict[str, tuple[Any, ...]]:
         return {r.ident: (r.name, r.email, r.phone, r.active) for r in rows}
 
 
-def open_alert(engine: Engine, severity: Severity = Severity.CRITICAL) -> int:
+def open_alert(
+    engine: Engine, severity: Severity = Severity.CRITICAL, follow_up: Sequence[FollowUp] = ()
+) -> int:
     with writing(engine) as connection:
         connection.execute(
             PATIENT.insert().values(
                 id=1, system="urn:mrn:north", ident="P1", name="<b>Bo</b>", sex="female", created_at=day(0)
             )
         )
-    return Ward(engine, {"lab|F1": ADA}).judge(judged(severity=severity)).alert_ids[0]
+    return Ward(engine, {"lab|F1": ADA}).judge(judged(severity=severity, follow_up=follow_up)).alert_ids[0]
 
 
 def test_a_directory_comes_from_csv_with_its_pools(run: Run, engine: Engine, tmp_path: Path) -> None:
@@ -233,3 +236,56 @@ def test_the_policy_is_checked_and_shown(run: Run, tmp_path: Path) -> None:
     code, _, err = run("escalation", "lint", file(tmp_path, "e.yaml", "severities: {low: {}}"))
     assert (code, err.count("\n")) == (2, 1)
     assert "properties" in json.loads(run("escalation", "schema")[1])
+
+
+def test_what_is_overdue_is_listed_and_the_look_is_kept(run: Run, engine: Engine) -> None:
+    assert run("alerts", "overdue")[1] == "nothing that an open alert expects is overdue\n"
+    alert = open_alert(engine, follow_up=[FollowUp("ferritin", date(2026, 3, 2))])
+    (late,) = [json.loads(line) for line in run("alerts", "overdue", "--json")[1].splitlines()]
+    assert (late["alert"], late["expect"], late["due"]) == (alert, "ferritin", "2026-03-02")
+    assert late["days_late"] > 0
+    assert "ferritin" in run("alerts", "overdue")[1]
+    assert lists_kept(engine) == [[alert], [alert]]
+
+
+def test_how_rules_are_answered_is_counted_and_whose_comments_were_shown_is_kept(
+    run: Run, engine: Engine
+) -> None:
+    assert run("alerts", "governance")[1] == "no rule raised an alert in the last 30 days\n"
+    alert = open_alert(engine)
+    assert run("alerts", "dismiss", str(alert), "--reason", "rule-wrong", "--comment", "not here")[0] == 0
+    since = ("--days", "3650")
+    said = json.loads(run("alerts", "governance", *since, "--json")[1])
+    assert [(one["raised"], one["dismissed"], one["comments"]) for one in said["rules"]] == [
+        (1, {"rule-wrong": 1}, ["not here"])
+    ]
+    text = run("alerts", "governance", *since)[1]
+    assert "rule-wrong (1)" in text
+    assert "not here" in text
+    assert lists_kept(engine) == [[alert], [alert]]
+
+
+def lists_kept(engine: Engine) -> list[list[int]]:
+    """The alerts of each list that the audit trail says was shown."""
+    with engine.connect() as connection:
+        query = select(AUDIT.c.data).where(AUDIT.c.action == "list").order_by(AUDIT.c.id)
+        return [data["alerts"] for data in connection.execute(query).scalars()]
+
+
+def test_a_cover_is_listed_for_both_and_ended_by_its_number(run: Run, engine: Engine) -> None:
+    ada, ben = f"{NPI}|1000000001", f"{NPI}|1000000002"
+    away = ("--from", "2026-03-01T00:00Z", "--until", "2999-03-08T00:00Z")
+    assert run("directory", "cover", ada, "--by", ben, *away)[0] == 0
+    listed = [run("directory", "covers", who, "--json")[1] for who in (ada, ben)]
+    assert listed[0] == listed[1]
+    one = json.loads(listed[0])
+    assert (one["absent"], one["covering"], one["until"]) == (ada, ben, "2999-03-08T00:00:00Z")
+    number = str(one["number"])
+    assert run("directory", "end-cover", ben, number)[0] == 1, "it is not theirs to end"
+    assert run("directory", "end-cover", ada, str(2**63))[0] == 2
+    assert run("directory", "end-cover", ada, number)[:2] == (0, "done\n")
+    assert run("directory", "end-cover", ada, number)[0] == 1
+    assert run("directory", "covers", ada)[1] == "no cover of theirs is still to end\n"
+    with engine.connect() as connection:
+        kept = connection.execute(select(AUDIT.c.action).order_by(AUDIT.c.id)).scalars().all()
+    assert kept == ["cover.add", "cover.end"]

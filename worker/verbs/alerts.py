@@ -25,9 +25,11 @@ from worker.clock import machine_zone
 from worker.database import db_now, writing
 from worker.downtime_list import as_page, as_text, open_alerts, write_private
 from worker.failures import NO, Failure
+from worker.locales import locale_named
 from worker.settings import read_settings
 from worker.telling import has_died
 from worker.terminal import at_terminal, system_and_id, the_database
+from worker.verbs.alerts_queues import list_overdue, show_governance
 from worker.verbs.alerts_silent import adjudicate, list_silent
 from worker.web.alert_json import alert_json, alerts_json
 
@@ -159,6 +161,8 @@ def unaddressed(as_json: Json = False) -> None:
     Console().print(table if found else "every open alert reaches somebody")
 
 
+app.command("overdue")(list_overdue)
+app.command("governance")(show_governance)
 app.command("silent")(list_silent)
 app.command()(adjudicate)
 
@@ -178,7 +182,8 @@ def print_open(
         entries = open_alerts(connection, now)
         _note(connection, "print", "", {"alerts": [entry.alert for entry in entries]})
     zone = settings.default_zone or machine_zone()
-    text = as_page(entries, now, zone) if as_html else as_text(entries, now, zone)
+    locale = locale_named(settings.locale) if settings.locale else None
+    text = as_page(entries, now, zone, locale) if as_html else as_text(entries, now, zone, locale)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -14,16 +14,14 @@ from sqlalchemy import select
 from alerts import directory as people
 from alerts.directory_import import NotADirectory, read_directory
 from alerts.preferences import Preferences
-from alerts.routing import Covering
 from alerts.tables import RECIPIENT
 from worker.database import db_now, reading, writing
 from worker.directory_file import bring_up_to_date
 from worker.failures import NO, USAGE, Failure
-from worker.terminal import at_terminal, moment, system_and_id, the_database
+from worker.terminal import at_terminal, system_and_id, the_database
+from worker.verbs.directory_covers import Who, cover, end_cover, list_covers
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="The clinicians.")
-
-Who = Annotated[str, typer.Argument(metavar="SYSTEM|ID", help="As the laboratory names them.")]
 
 
 @app.command("import")
@@ -73,27 +71,9 @@ def list_people(
         Console().print(table if rows else "the directory is empty: ferrule directory import FILE")
 
 
-@app.command()
-def cover(
-    absent: Who,
-    by: Annotated[str, typer.Option(metavar="SYSTEM|ID", help="Who answers for them.")],
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help="With its offset.")],
-    until: Annotated[str, typer.Option(metavar="TIME", help="With its offset; not included.")],
-) -> None:
-    """Write down who answers for somebody who is away.
-
-    Example: ferrule directory cover 'urn:npi|1' --by 'urn:npi|2' --from 2026-03-01T08:00Z --until
-    2026-03-08T08:00Z
-    """
-    starts, ends = moment("--from", since), moment("--until", until)
-    if ends <= starts:
-        raise Failure("--until: expected a time after --from")
-    covering = Covering(system_and_id("SYSTEM|ID", absent), system_and_id("--by", by), starts, ends)
-    if covering.absent == covering.covering:
-        raise Failure("--by: nobody covers for themselves")
-    with writing(the_database()) as connection:
-        people.cover(connection, covering)
-    typer.echo("done")
+app.command()(cover)
+app.command("covers")(list_covers)
+app.command("end-cover")(end_cover)
 
 
 @app.command()
