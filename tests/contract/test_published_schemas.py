@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.services.kinds import on_path
 from tests.services.npm import packages
 from worker.intake.event import parse_event
 from worker.published_schemas import PROGRAMS, asyncapi_text, openapi_text
 from worker.submitted import inbound_of, inbound_of_bytes
+from worker.web.bodies import KINDS
 from worker.web.cloudevents import EXAMPLE
+from worker.web.silent_findings import Judging
+from worker.web.storms import Decision
 
 HERE = Path(__file__).parent / "asyncapi"
 
@@ -64,3 +68,39 @@ def test_every_reference_in_openapi_leads_somewhere() -> None:
     text = json.dumps(document)
     referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert referred <= names
+
+
+def examples_of(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
+    """The examples of one media type: beside its schema, or in the schema it refers to."""
+    found = [content["example"]] if "example" in content else []
+    schema = content.get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return found + document["components"]["schemas"].get(name, schema).get("examples", [])
+
+
+def contents() -> list[tuple[str, dict[str, Any]]]:
+    """Each body that an operation takes and each 2xx answer it gives, with whose it is."""
+    found = []
+    for path, methods in json.loads(openapi_text())["paths"].items():
+        for method, operation in methods.items():
+            bodies = [operation["requestBody"]] if "requestBody" in operation else []
+            answers = [said for code, said in operation["responses"].items() if code.startswith("2")]
+            assert answers, f"{method} {path}"
+            found += [(f"{method} {path}", body.get("content", {})) for body in bodies + answers]
+    return found
+
+
+def test_every_operation_shows_an_example_of_what_it_takes_and_of_what_it_answers() -> None:
+    document = json.loads(openapi_text())
+    bare = [
+        whose
+        for whose, content in contents()
+        if not content or not all(examples_of(document, one) for one in content.values())
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("model", [*KINDS.values(), Decision, Judging])
+def test_the_example_of_a_body_is_one_that_is_taken(model: type[BaseModel]) -> None:
+    (example,) = model.model_json_schema()["examples"]
+    assert model.model_validate_json(json.dumps(example)).model_fields_set == example.keys()

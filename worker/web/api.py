@@ -19,6 +19,7 @@ from worker.web.alert_json import alert_json, alerts_json
 from worker.web.answering import give, invalid
 from worker.web.bodies import Acknowledge, Answer, Dismiss, Reassign, Reopen, Resolve, Snooze
 from worker.web.deps import Have
+from worker.web.examples import ALERTS, AN_ALERT, answered_with
 from worker.web.readers import Clinician, Reader
 from worker.web.scope import scope_of
 from worker.web.strict_json import StrictJson
@@ -27,10 +28,11 @@ from worker.web.visible import LARGEST_ID, refuse, visible_alert
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], route_class=StrictJson)
 
 NO_COMMENT = Acknowledge()
+ONE = answered_with(AN_ALERT)
 IfMatch = Annotated[str | None, Header()]
 
 
-@router.get("")
+@router.get("", responses=answered_with(ALERTS))
 def many(
     request: Request,
     reader: Clinician,
@@ -59,13 +61,13 @@ def many(
     return {"items": items, "next": rows[limit - 1].id if len(rows) > limit else None}
 
 
-@router.get("/{alert}")
+@router.get("/{alert}", responses=ONE)
 def one(request: Request, response: Response, reader: Clinician, have: Have, alert: int) -> dict[str, Any]:
     """One alert with its history."""
     return _shown(request, response, reader, have, alert)
 
 
-@router.post("/{alert}/acknowledge")
+@router.post("/{alert}/acknowledge", responses=ONE)
 def acknowledge(
     request: Request, response: Response, reader: Clinician, have: Have, alert: int,
     body: Annotated[Acknowledge, Body()] = NO_COMMENT, if_match: IfMatch = None,
@@ -74,7 +76,7 @@ def acknowledge(
     return _answered(request, response, reader, have, alert, body, if_match)
 
 
-@router.post("/{alert}/dismiss")
+@router.post("/{alert}/dismiss", responses=ONE)
 def dismiss(
     request: Request,
     response: Response,
@@ -88,7 +90,7 @@ def dismiss(
     return _answered(request, response, reader, have, alert, body, if_match)
 
 
-@router.post("/{alert}/snooze")
+@router.post("/{alert}/snooze", responses=ONE)
 def snooze(
     request: Request,
     response: Response,
@@ -102,7 +104,7 @@ def snooze(
     return _answered(request, response, reader, have, alert, body, if_match)
 
 
-@router.post("/{alert}/resolve")
+@router.post("/{alert}/resolve", responses=ONE)
 def resolve(
     request: Request,
     response: Response,
@@ -116,7 +118,7 @@ def resolve(
     return _answered(request, response, reader, have, alert, body, if_match)
 
 
-@router.post("/{alert}/reassign")
+@router.post("/{alert}/reassign", responses=ONE)
 def reassign(
     request: Request,
     response: Response,
@@ -130,7 +132,7 @@ def reassign(
     return _answered(request, response, reader, have, alert, body, if_match)
 
 
-@router.post("/{alert}/reopen")
+@router.post("/{alert}/reopen", responses=ONE)
 def reopen(
     request: Request,
     response: Response,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, StringConstraints
 
 from alerts.answers import DismissReason
 
@@ -22,8 +22,15 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _like(example: dict[str, JsonValue]) -> ConfigDict:
+    """For the OpenAPI document: what such a body looks like."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
 class Acknowledge(_Body):
     """Seen and taken on. `follow_ups` names what is agreed on of what is expected; left out: all of it."""
+
+    model_config = _like({"comment": "Will call her today.", "follow_ups": ["ferritin"]})
 
     comment: Comment | None = None
     follow_ups: list[Ident] | None = None
@@ -32,6 +39,8 @@ class Acknowledge(_Body):
 class Dismiss(_Body):
     """Not to be acted on, for a coded reason."""
 
+    model_config = _like({"reason": "known-diagnosis", "comment": "Seen at the clinic last week."})
+
     reason: DismissReason
     comment: Comment | None = None
 
@@ -39,12 +48,16 @@ class Dismiss(_Body):
 class Snooze(_Body):
     """Not now, but then."""
 
+    model_config = _like({"until": "2026-03-08T08:00:00Z", "reason": "after the infusion"})
+
     until: AwareDatetime
     reason: Reason
 
 
 class Resolve(_Body):
     """Settled."""
+
+    model_config = _like({"reason": "referred to gastroenterology"})
 
     reason: Reason
 
@@ -59,12 +72,16 @@ class Whom(_Body):
 class Reassign(_Body):
     """Somebody else's."""
 
+    model_config = _like({"to": {"system": "urn:npi", "id": "1000000002"}, "reason": "her own patient"})
+
     to: Whom
     reason: Reason
 
 
 class Reopen(_Body):
     """Not settled after all."""
+
+    model_config = _like({"reason": "the wrong alert was closed"})
 
     reason: Reason
 

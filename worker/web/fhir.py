@@ -40,7 +40,13 @@ from worker.web.deps import Have
 from worker.web.fhir_answers import FhirRefusal, answer, outcome, readable_answer, refusal, refusal_of
 from worker.web.fhir_batch import batch_answer, response_of
 from worker.web.fhir_body import fhir_body
-from worker.web.fhir_examples import BUNDLE_BODY, RESOURCE_BODY
+from worker.web.fhir_examples import (
+    BUNDLE_BODY,
+    RESOURCE_BODY,
+    STORED_ALL,
+    STORED_ONE,
+    answered_with_fhir,
+)
 from worker.web.fhir_wishes import ID, wishes_of
 from worker.web.readers import Intake
 
@@ -71,9 +77,15 @@ def sender_of(request: Request, reader: Intake, have: Have, afterwards: Backgrou
 
 
 From = Annotated[Sender, Depends(sender_of)]
+STORED = answered_with_fhir(STORED_ONE, 200, 201)
 
 
-@router.post("/fhir", openapi_extra={"requestBody": BUNDLE_BODY}, response_class=Response)
+@router.post(
+    "/fhir",
+    openapi_extra={"requestBody": BUNDLE_BODY},
+    response_class=Response,
+    responses=answered_with_fhir(STORED_ALL),
+)
 def receive_bundle(sender: From, body: Body) -> Response:
     """Store a Bundle: a transaction whole or not at all, a batch entry by entry, others whole."""
     package = _package(body)
@@ -99,7 +111,12 @@ def receive_bundle(sender: From, body: Body) -> Response:
     return answer(outcome((), diagnostics="stored, and judged within seconds"), 200)
 
 
-@router.post("/fhir/{type_name}", openapi_extra={"requestBody": RESOURCE_BODY}, response_class=Response)
+@router.post(
+    "/fhir/{type_name}",
+    openapi_extra={"requestBody": RESOURCE_BODY},
+    response_class=Response,
+    responses=STORED,
+)
 def receive_resource(request: Request, sender: From, type_name: str, body: Body) -> Response:
     """Store one resource: 201 when it is new, 200 when it was there."""
     package = _single(sender, type_name, body)
@@ -111,7 +128,10 @@ def receive_resource(request: Request, sender: From, type_name: str, body: Body)
 
 
 @router.put(
-    "/fhir/{type_name}/{identity}", openapi_extra={"requestBody": RESOURCE_BODY}, response_class=Response
+    "/fhir/{type_name}/{identity}",
+    openapi_extra={"requestBody": RESOURCE_BODY},
+    response_class=Response,
+    responses=STORED,
 )
 def put_resource(request: Request, sender: From, type_name: str, identity: str, body: Body) -> Response:
     """Store one resource under an id of its sender's; If-Match holds it to a version."""

@@ -28,6 +28,7 @@ from worker.tables import PATIENT
 from worker.web import trail
 from worker.web.deps import Have
 from worker.web.fhir_answers import answer, readable_answer, refusal
+from worker.web.fhir_examples import ISSUE, TOLD, answered_with_fhir, found
 from worker.web.readers import Clinician, Reader
 from worker.web.scope import scope_of
 from worker.web.visible import refuse
@@ -75,28 +76,28 @@ def look_of(request: Request, reader: Clinician, have: Have) -> Look:
 Looking = Annotated[Look, Depends(look_of)]
 
 
-@router.get("/fhir/DetectedIssue", response_class=Response)
+@router.get("/fhir/DetectedIssue", response_class=Response, responses=answered_with_fhir(found(ISSUE)))
 def issues_of(look: Looking, patient: OfPatient = "") -> Response:
     """The alerts of one patient that the reader may see, the newest first."""
     seen, entries = _search(look, select(ALERT.c.id.label("alert_id")), _whose(patient), ALERT.c.id)
     return _bundle(look, [_issue(entries[row.alert_id], look.links) for row in seen])
 
 
-@router.get("/fhir/DetectedIssue/{identity}", response_class=Response)
+@router.get("/fhir/DetectedIssue/{identity}", response_class=Response, responses=answered_with_fhir(ISSUE))
 def issue(look: Looking, identity: str) -> Response:
     """One alert, by its number."""
     _, entry = _one(look, select(ALERT.c.id.label("alert_id")), ALERT.c.id, identity)
     return answer(_issue(entry, look.links))
 
 
-@router.get("/fhir/Communication", response_class=Response)
+@router.get("/fhir/Communication", response_class=Response, responses=answered_with_fhir(found(TOLD)))
 def communications_of(look: Looking, patient: OfPatient = "") -> Response:
     """Who was told of one patient's alerts that the reader may see, the newest first."""
     seen, entries = _search(look, _TOLD, _whose(patient), NOTICE.c.id)
     return _bundle(look, [_communication(row, entries[row.alert_id], look.links) for row in seen])
 
 
-@router.get("/fhir/Communication/{identity}", response_class=Response)
+@router.get("/fhir/Communication/{identity}", response_class=Response, responses=answered_with_fhir(TOLD))
 def one_communication(look: Looking, identity: str) -> Response:
     """One telling of one alert to one recipient, by its number."""
     row, entry = _one(look, _TOLD, NOTICE.c.id, identity)

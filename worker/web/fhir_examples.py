@@ -1,9 +1,16 @@
-"""Examples of what FHIR clients send, for the OpenAPI document. No person in them exists."""
+"""Examples of what FHIR clients send and are answered, for the OpenAPI document. No person in them exists."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from alerts.channels.fhir_resources import communication, detected_issue
+from alerts.channels.record_entry import Entry
+from alerts.people import Address
+from alerts.states import State, Step
+from rules.findings import Severity
+from worker.web.examples import Responses, answered_with
 from worker.web.fhir_answers import FHIR_JSON
 
 OBSERVATION: dict[str, Any] = {
@@ -52,3 +59,51 @@ def _body(title: str, example: dict[str, Any]) -> dict[str, Any]:
 
 BUNDLE_BODY = _body("Bundle", TRANSACTION)
 RESOURCE_BODY = _body("resource", OBSERVATION)
+
+
+def answered_with_fhir(example: dict[str, Any], *statuses: int) -> Responses:
+    """What a FHIR route declares as `responses`; 200 where none is named."""
+    shown: Responses = {}
+    for status in statuses or (200,):
+        shown |= answered_with(example, status, FHIR_JSON)
+    return shown
+
+
+def found(resource: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a search that found one resource."""
+    url = f"https://ferrule.example/fhir/{resource['resourceType']}/{resource['id']}"
+    entry = {"fullUrl": url, "resource": resource, "search": {"mode": "match"}}
+    return {"resourceType": "Bundle", "type": "searchset", "total": 1, "entry": [entry]}
+
+
+STORED_ONE = OBSERVATION | {"id": "R1"}
+STORED_ALL: dict[str, Any] = {
+    "resourceType": "Bundle",
+    "type": "transaction-response",
+    "entry": [
+        {"response": {"status": "201 Created", "location": f"{kind}/1/_history/1", "etag": 'W/"1"'}}
+        for kind in ("Patient", "Observation")
+    ],
+}
+_RAISED = datetime(2026, 3, 1, 8, 10, 2, tzinfo=UTC)
+_LINKS = "https://ferrule.example"
+_ENTRY = Entry(
+    alert_id=12,
+    patient=Address("urn:mrn:north", "123"),
+    rule="iron-deficiency-repeat",
+    severity=Severity.MODERATE,
+    state=State.TOLD,
+    headline="Ferritin low again",
+    text="Ferritin has been low twice, and no iron is on record.",
+    evidence=({"analyte": "ferritin", "value": "9", "unit": "ng/mL", "result_id": "R1"},),
+    actions=("Look for the iron loss; start oral iron",),
+    recipients=(Address("urn:npi", "1000000001"),),
+    raised_at=_RAISED,
+    updated_at=_RAISED,
+)
+ISSUE: dict[str, Any] = {"id": "12", **detected_issue(_ENTRY, _LINKS)}
+TOLD: dict[str, Any] = {
+    "id": "8",
+    **communication(_ENTRY, _LINKS, key="d8.12", step=Step.TELL, headline=_ENTRY.headline, sent=_RAISED),
+    "medium": [{"text": "email"}],
+}

@@ -12,12 +12,21 @@ from fastapi.routing import APIRoute
 from worker.intake.fhir_resources import DOORS
 from worker.web import fhir
 from worker.web.fhir_answers import FHIR_JSON, answer, readable_answer
+from worker.web.fhir_examples import answered_with_fhir
 from worker.web.readers import Anyone
 
 router = APIRouter(tags=["fhir"])
 
 PUBLISHED = "2026-11-22"
 """The day these abilities were last changed."""
+
+BEGINS = {
+    "resourceType": "CapabilityStatement",
+    "status": "active",
+    "kind": "instance",
+    "fhirVersion": "4.0.1",
+}
+"""How the statement begins; the whole is deploy/schemas/fhir-capability-statement.json."""
 
 ALERTS = ("Communication", "DetectedIssue")
 """What is given out: alerts, and who was told of them (`worker.web.fhir_alerts`)."""
@@ -98,7 +107,7 @@ def _interactions() -> set[str]:
     return {code for key, code in names.items() if key in done}
 
 
-@router.get("/fhir/metadata", response_class=Response)
+@router.get("/fhir/metadata", response_class=Response, responses=answered_with_fhir(BEGINS))
 def metadata(request: Request, _: Anyone) -> Response:
     """What these doors take."""
     readable_answer(request)

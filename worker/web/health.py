@@ -9,17 +9,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from worker.database import reading
 from worker.tables import PATIENT
 from worker.web.deps import Have
+from worker.web.examples import answered_with
 
 router = APIRouter(tags=["health"])
 
+WELL = answered_with({"status": "ok"})
 
-@router.get("/healthz")
+
+@router.get("/healthz", responses=WELL)
 def alive() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=WELL)
 def ready(have: Have, response: Response) -> dict[str, str]:
     """The database answers and has our tables. The broker is not asked: all works without it."""
     try:

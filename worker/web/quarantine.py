@@ -30,6 +30,7 @@ from worker.quarantine_reasons import QuarantineReason
 from worker.releasing import sources_named
 from worker.sources import Sources
 from worker.web.deps import Have, zone_of
+from worker.web.examples import QUARANTINE, answered_with
 from worker.web.frame import frame_of
 from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
@@ -57,7 +58,7 @@ def list_page(
     return page(request, "quarantine.html", reader=frame_of(reader), listed=listed, shown=None)
 
 
-@router.get("/api/quarantine")
+@router.get("/api/quarantine", responses=answered_with(QUARANTINE))
 def list_items(
     have: Have,
     reader: Operator,
@@ -70,7 +71,7 @@ def list_items(
     return {name: listed[name] for name in ("heaps", "items", "apart")}
 
 
-@router.post("/api/quarantine/{item}/release")
+@router.post("/api/quarantine/{item}/release", responses=answered_with({"message": 40}))
 def release_item(item: Number, request: Request, have: Have, reader: Operator) -> dict[str, int]:
     """Read the item's message again and judge it, by the mapping in force. 404: it waits no longer."""
     return {"message": _released(item, request, have, reader)}

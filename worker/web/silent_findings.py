@@ -27,6 +27,7 @@ from worker.records import Stored
 from worker.web import trail, words
 from worker.web.deps import Have, zone_of
 from worker.web.evidence import absent_in, on_record_in, results_in
+from worker.web.examples import SILENT_FINDINGS, VERDICT, answered_with
 from worker.web.explanation import branch
 from worker.web.frame import frame_of
 from worker.web.pages import page
@@ -49,7 +50,7 @@ WORDS: dict[Verdict, str] = {
 class Judging(BaseModel):
     """What the owner thinks of a finding, and why."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [VERDICT]})
 
     verdict: Verdict
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -62,7 +63,7 @@ def form_sender(reader: RuleOwner, csrf: Annotated[str, Form()] = "") -> Reader:
     return reader
 
 
-@router.get("/api/silent-findings")
+@router.get("/api/silent-findings", responses=answered_with(SILENT_FINDINGS))
 def many(
     request: Request, reader: RuleOwner, have: Have, rule: Annotated[str | None, Query(max_length=200)] = None
 ) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def many(
         }
 
 
-@router.post("/api/silent-findings/{finding}/verdict")
+@router.post("/api/silent-findings/{finding}/verdict", responses=answered_with({"id": 7, **VERDICT}))
 def judge(request: Request, reader: RuleOwner, have: Have, finding: int, body: Judging) -> dict[str, Any]:
     """Judge a finding, or judge it anew. 404: there is none of that number."""
     try:

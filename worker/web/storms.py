@@ -19,6 +19,7 @@ from alerts.storms import NoSuchStorm, Outcome
 from worker.database import reading, writing
 from worker.web import trail, words
 from worker.web.deps import Have, zone_of
+from worker.web.examples import DECISION, STORMS, answered_with
 from worker.web.frame import frame_of
 from worker.web.operator_forms import OperatorForm, Why
 from worker.web.pages import page
@@ -41,19 +42,21 @@ OUTCOMES: dict[str, tuple[str, str]] = {
 class Decision(BaseModel):
     """Why it is decided so, in words."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [DECISION]})
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
 
-@router.get("/api/storms")
+@router.get("/api/storms", responses=answered_with(STORMS))
 def many(_: Operator, have: Have, every: bool = False) -> dict[str, Any]:
     """The storms that wait for a decision, or all of them; the newest first."""
     with reading(have.engine) as connection:
         return {"items": [storm_json(row) for row in storms.listing(connection, every=every)]}
 
 
-@router.post("/api/storms/{storm}/{outcome}")
+@router.post(
+    "/api/storms/{storm}/{outcome}", responses=answered_with({"id": 3, "outcome": "release", **DECISION})
+)
 def decide(
     request: Request, reader: Operator, have: Have, storm: Number, outcome: Outcome, body: Decision
 ) -> dict[str, Any]:

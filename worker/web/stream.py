@@ -25,6 +25,7 @@ from worker.composition import Deps
 from worker.database import reading, writing
 from worker.web import trail
 from worker.web.deps import Have
+from worker.web.examples import STREAM, answered_with
 from worker.web.listing import newest_step
 from worker.web.readers import Clinician, Reader, is_still_signed_in
 from worker.web.scope import scope_of
@@ -63,7 +64,11 @@ class Watch:
         return self.mark
 
 
-@router.get("/api/stream", response_class=EventSourceResponse)
+@router.get(
+    "/api/stream",
+    response_class=EventSourceResponse,
+    responses=answered_with(STREAM, media="text/event-stream"),
+)
 async def stream(
     request: Request, reader: Clinician, have: Have, last_event_id: Annotated[str | None, Header()] = None
 ) -> EventSourceResponse:
