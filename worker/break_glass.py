@@ -20,6 +20,8 @@ from worker.tables import BREAK_GLASS, PATIENT
 
 LASTS = timedelta(minutes=60)
 MOST_LISTED = 200
+SOURCE_SYSTEM = "urn:ferrule:source"
+"""The system of an actor that is a sender, by the name its messages carry."""
 
 
 class Reason(StrEnum):
@@ -113,9 +115,24 @@ def review(connection: Connection, opening: int, by: Actor, now: datetime) -> bo
     return True
 
 
+def mark_as_sent(connection: Connection, patient: int, source: str, message: int, now: datetime) -> None:
+    """Mark a patient whose sender protects them. Nothing sent takes the mark away; a person does (`mark`)."""
+    row = PATIENT.c.id == patient, PATIENT.c.sensitive.is_(False)
+    change = PATIENT.update().where(*row).values(sensitive=True).returning(PATIENT.c.id)
+    if connection.execute(change).scalar() is None:
+        return
+    data = {"sensitive": True, "message": message}
+    by = Actor(SOURCE_SYSTEM, source)
+    entry = audit.Entry("patient.sensitive", by, "patient", str(patient), now, patient_id=patient, data=data)
+    audit.record(connection, [entry])
+
+
 def mark(connection: Connection, patient: int, by: Actor, now: datetime, *, sensitive: bool) -> None:
-    """Say that a patient is sensitive, or is not."""
-    connection.execute(PATIENT.update().where(PATIENT.c.id == patient).values(sensitive=sensitive))
+    """Say that a patient is sensitive, or is not: then none of the identifiers merged into them is either."""
+    change = PATIENT.update().values(sensitive=sensitive)
+    connection.execute(change.where(PATIENT.c.id == patient))
+    if not sensitive:
+        connection.execute(change.where(PATIENT.c.survivor_id == patient))
     data = {"sensitive": sensitive}
     entry = audit.Entry("patient.sensitive", by, "patient", str(patient), now, patient_id=patient, data=data)
     audit.record(connection, [entry])

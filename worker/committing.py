@@ -21,6 +21,7 @@ from rules.truth import Truth
 from worker import faultpoints, metrics
 from worker.apart import keep_apart
 from worker.arrivals import arrivals
+from worker.break_glass import mark_as_sent
 from worker.claiming import Claimed, finish
 from worker.code_gaps import note_gaps
 from worker.composition import Deps
@@ -142,6 +143,7 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
             source=one.newest_message.source,
         )
     write_down(connection, misposted, now)
+    _mark_sensitive(connection, sure, now)
     moved = {one.stored.id for one in judged if any(said.registers for said in one.fresh)}
     ask_anew(connection, moved, reach_of(deps.settings), now)
     note_gaps(connection, (said for group, _ in sure for read in group.reads for said in read.said), now)
@@ -155,6 +157,16 @@ def _write(deps: Deps, connection: Connection, sure: Sequence[tuple[Group, tuple
     keep_apart(connection, [read for group, _ in sure for read in group.reads])
     done = [read.message for group, _ in sure for read in group.reads if read.whole is None]
     finish(connection, done, now)
+
+
+def _mark_sensitive(
+    connection: Connection, sure: Sequence[tuple[Group, tuple[Judged, ...]]], now: datetime
+) -> None:
+    """Together with their alerts, so that nobody is shown one before the mark holds."""
+    for group, patients in sure:
+        sources = {message.id: message.source for message in group.messages}
+        for said in (said for one in patients for said in one.fresh if said.restricted):
+            mark_as_sent(connection, said.filed_under, sources[said.message], said.message, now)
 
 
 def _watch(deps: Deps, connection: Connection, judged: Sequence[Judged], now: datetime) -> None:

@@ -43,6 +43,11 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
         29: "Time of death.",
         30: "Whether the patient is dead.",
     },
+    "PD1": {12: "Y: the patient is marked as sensitive. N and nothing leave the mark as it is."},
+    "ARV": {
+        2: "D: not read further.",
+        3: "ALL, DRG, HIV, PSY, SMD or STD (table 0717), in an ARV between PID and PV1: the patient is marked as sensitive.",
+    },
     "EVN": {2: "When the event was recorded: which of two ADT messages is the newer."},
     "PV1": {2: "Class.", 3: "Location.", 7: "Attending clinician."},
     "MRG": {1: "The retired identifier (A40). An A37 has none: its two PID are two patients from then on."},
@@ -242,4 +247,8 @@ of a report, it waits in quarantine. No OBX is passed over.
 
 A result's id is OBR-3, OBX-3.1 and OBX-4 together: a correction under the same id takes the place of the earlier value. A
 patient is the identifier of PID-3 and its authority; without an authority the one that the sources file gives the source.
+
+A sender sets the mark of a sensitive patient and never takes it away, by PD1-12 N or an ARV with D as little as by silence: one
+system's N may be its default where another protects. The privacy officer takes it away (`/privacy`); the next message that protects
+the patient sets it again, so correct the sender first. PV1-16 (table 0099, of each site's own) and restrictions of a visit are not read.
 """

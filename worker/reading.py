@@ -107,6 +107,7 @@ def _said(message: Claimed, facts: Facts) -> Said:
         demographics=facts.demographics,
         sent=facts.sent,
         registers=facts.registers,
+        restricted=facts.restricted,
         also=facts.also,
     )
 

@@ -32,7 +32,8 @@ _NOT_SAID = ("known_at", "arrival")
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one message says of one patient. `at` is when its sender said so, `filed_under` the row of the
-    identifier it was sent for, `also` the patient's other identifiers. A registration `registers`.
+    identifier it was sent for, `also` the patient's other identifiers. A registration `registers`;
+    `restricted`: its sender protects the patient.
     """
 
     message: int
@@ -46,6 +47,7 @@ class Said:
     repeats: tuple[Repeat, ...] = ()
     filed_under: int = 0
     registers: bool = False
+    restricted: bool = False
     also: tuple[tuple[str, str], ...] = ()
     sent: Mapping[str, Sent] = field(default_factory=dict)
 

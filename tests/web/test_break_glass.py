@@ -14,8 +14,12 @@ from tests.web import clinic
 from tests.web.clinic import Clinic
 from tests.web.conftest import SignIn
 from tests.web.forms import answer, hidden
+from tests.worker.intake.examples import HEADER, hl7
+from worker.accepting import Inbound, accept
 from worker.break_glass import LASTS
+from worker.composition import Deps
 from worker.database import writing
+from worker.pipeline import judge
 from worker.tables import ACCOUNT, BREAK_GLASS, PATIENT
 from worker.web.passwords import hash_password
 
@@ -184,6 +188,28 @@ def test_a_pools_member_sees_a_sensitive_patient_by_break_glass_alone(
     assert opens(browser, alert=str(alert)).status_code == 303
     assert browser.get(f"/inbox/{alert}").status_code == 200
     assert alert in [item["id"] for item in browser.get("/api/alerts").json()["items"]]
+
+
+def shown(browser: TestClient, alert: int) -> dict[str, bool]:
+    """Whether each list shows the alert."""
+    found = {door: f"/inbox/{alert}" in browser.get(door).text for door in ("/inbox", "/inbox/rows")}
+    return found | {"api": alert in [item["id"] for item in browser.get("/api/alerts").json()["items"]]}
+
+
+def test_a_patient_whom_a_message_protects_is_behind_the_glass_on_every_list(
+    browser: TestClient, seeded: Clinic, store: Engine, deps: Deps
+) -> None:
+    """Of every single door `test_access.py` says the same (sensitive-pool)."""
+    alert = pooled(store, seeded, seeded.now)
+    assert shown(browser, alert) == {"/inbox": True, "/inbox/rows": True, "api": True}
+    header = HEADER.replace("ORU^R01^ORU_R01", "ADT^A08")
+    sent = hl7(header, "PID|1||100444^^^NORTH^MR", "PD1" + "|" * 12 + "Y")
+    receipts = accept(store, [Inbound("urn:hl7v2:NORTH:LIS", "M1", "hl7", sent)])
+    judge(deps, [receipt.message for receipt in receipts])
+
+    assert browser.get(f"/inbox/{alert}").status_code == 404
+    assert shown(browser, alert) == {"/inbox": False, "/inbox/rows": False, "api": False}
+    assert f"/break-glass?alert={alert}" in browser.get("/break-glass").text
 
 
 def test_a_sensitive_patient_stays_with_who_ordered_and_who_covers(

@@ -14,6 +14,8 @@ from worker.intake.unreadable import Unreadable
 FULL = hl7(
     HEADER,
     "PID|1||123^^^NORTH^MR||Muster^Erika",
+    "PD1|1|||||||||||N",
+    "ARV|1|D|ALL",
     "PV1|1|O|A^1^2||||7^Wren",
     "ORC|RE|P1|F1",
     "OBR|1|||57698-3|||20260301||||||||||||||||||||||||||||||||",

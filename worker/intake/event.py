@@ -128,6 +128,10 @@ class PatientItem(_Model):
     gestational_weeks: Text = None
     deceased: Said = Field(default=None, description="false takes a death back; null says nothing.")
     deceased_at: Word = None
+    restricted: Said = Field(
+        default=None,
+        description="true marks the patient as sensitive; nothing sent takes the mark away.",
+    )
 
 
 class PersonItem(_Model):

@@ -13,6 +13,7 @@ from worker.intake.fhir_resources import Encounter, Patient, Practitioner, Pract
 from worker.intake.fhir_scope import Part, Scope
 from worker.intake.unreadable import Reason
 
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 # HL7 table 0203: kinds that name a patient, before those that name an account, a visit or a citizen.
 _PATIENT_KINDS = ("MR", "PI", "PT", "")
 _USES = ("official", "usual", "", "temp", "secondary", "old")
@@ -43,6 +44,7 @@ def patient_part(patient: Patient, root: str = "Patient") -> dict[str, Any]:
         "sex": patient.gender,
         "name": _name(patient.name),
         "deceased_at": patient.deceased_date_time or _said_dead(patient),
+        "restricted": _restricted(patient),
     }
 
 
@@ -149,6 +151,12 @@ def _said_dead(patient: Patient) -> str | None:
     if not patient.deceased_boolean:
         return None
     return patient.meta.last_updated if patient.meta else None
+
+
+def _restricted(patient: Patient) -> bool | None:
+    """True where the resource is labeled restricted or very restricted; a lesser label says nothing."""
+    labels = patient.meta.security if patient.meta else ()
+    return any(one.system == CONFIDENTIALITY and one.code in ("R", "V") for one in labels) or None
 
 
 def _nobody(reference: Reference, place: str) -> Issue:

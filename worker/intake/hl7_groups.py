@@ -46,6 +46,8 @@ class Group:
     """All that stands under one PID; `pid` is None for what comes before the first."""
 
     pid: Segment | None
+    pd1: Segment | None = None
+    restrictions: list[Segment] = field(default_factory=list)
     pv1: Segment | None = None
     merged: Segment | None = None
     orders: list[Order] = field(default_factory=list)
@@ -77,6 +79,8 @@ class _Walk:
         self._notes: list[str] = []
         self._steps: dict[str, Callable[[Segment], None]] = {
             "PID": self._patient,
+            "PD1": self._more_of_patient,
+            "ARV": self._restriction,
             "PV1": self._visit,
             "MRG": self._merge,
             "ORC": self._order_control,
@@ -105,6 +109,15 @@ class _Walk:
         self.groups.append(Group(pid))
         self._orc = self._timing = self._entry = None
         self._notes = []
+
+    def _more_of_patient(self, pd1: Segment) -> None:
+        if self.groups:
+            self._group.pd1 = pd1
+
+    def _restriction(self, arv: Segment) -> None:
+        """One between PID and PV1 is the patient's; after MSH it is the message's, after PV2 the visit's."""
+        if self.groups and self._group.pv1 is None and not self._group.orders:
+            self._group.restrictions.append(arv)
 
     def _visit(self, pv1: Segment) -> None:
         self._group.pv1 = pv1

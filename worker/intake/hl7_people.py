@@ -1,7 +1,8 @@
-"""Who an HL7 v2 message is about and from: PID, PV1 and the names of clinicians, as parts of an event."""
+"""Who an HL7 v2 message is about and from: PID, PD1, ARV, PV1 and clinicians, as parts of an event."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,10 @@ _SEX = {"F": "female", "M": "male", "O": "other", "A": "other", "N": "other", "U
 _ENCOUNTER = {"I": "inpatient", "O": "outpatient", "E": "emergency", "P": "preadmission", "R": "outpatient"}
 # HL7 table 0203: kinds that name a patient, before those that name an account, a visit or a citizen.
 _PATIENT_KINDS = ("MR", "PI", "PT", "")
+
+# HL7 table 0717, what closes a record or its medical part. NO, OO and OI close nothing that is shown here;
+# DEM, LOC, PID-7 and PID-17 close demographic data alone.
+_CLOSED = frozenset({"ALL", "DRG", "HIV", "PSY", "SMD", "STD"})
 
 
 def patient_part(pid: Segment, offset: str) -> dict[str, Any]:
@@ -71,6 +76,15 @@ def encounter_part(pv1: Segment | None) -> dict[str, Any] | None:
         "location": location or None,
         "attending": next(iter(person_parts(pv1, 7)), None),
     }
+
+
+def restricted(pd1: Segment | None, restrictions: Iterable[Segment]) -> bool | None:
+    """True where PD1-12 (table 0136) is Y or an ARV that is no deletion closes the record; else nothing is
+    said: no sender takes the mark away.
+    """
+    protected = pd1 is not None and pd1.text(12).upper() == "Y"
+    closed = any(arv.text(3).upper() in _CLOSED and arv.text(2).upper() != "D" for arv in restrictions)
+    return True if protected or closed else None
 
 
 def source_of(msh: Segment) -> str:

@@ -14,7 +14,14 @@ from typing import Any
 from worker.intake.event import MERGE, RECORD, REPORT, Event, event_of
 from worker.intake.hl7_groups import Group, Order, grouped
 from worker.intake.hl7_observation import OrderContext, result_parts
-from worker.intake.hl7_people import encounter_part, identifier_part, patient_part, person_parts, source_of
+from worker.intake.hl7_people import (
+    encounter_part,
+    identifier_part,
+    patient_part,
+    person_parts,
+    restricted,
+    source_of,
+)
 from worker.intake.hl7_records import LISTS, record_part
 from worker.intake.hl7_specimen import order_remarks
 from worker.intake.hl7_split import Segment, split_message
@@ -228,7 +235,7 @@ def _parts(group: Group, header: Header, identity: str) -> list[_Part]:
     except Unreadable as error:
         return [_Part(REPORT, place, error)]
     about = {
-        "patient": patient,
+        "patient": patient | {"restricted": restricted(group.pd1, group.restrictions)},
         "encounter": encounter_part(group.pv1),
         "registration": header.kind == "ADT",
     }

@@ -70,6 +70,7 @@ class Facts:
     orderers: Mapping[str, Orderer] = field(default_factory=dict)
     demographics: tuple[Demographics, ...] = ()
     registers: bool = False
+    restricted: bool = False
     also: tuple[tuple[str, str], ...] = ()
     copy_to: tuple[Orderer, ...] = ()
     operations: tuple[Noticed, ...] = ()
@@ -117,6 +118,7 @@ def facts_of(
         orderers={result.key: orderer for result in results} if orderer else {},
         demographics=(demographics,) if demographics.says_something else (),
         registers=data.registration is True,
+        restricted=data.patient.restricted is True,
         also=tuple(_key(item, dialect.authority) for item in data.patient.identifiers if item),
         copy_to=tuple(person for person in map(_person, data.copy_to) if person),
         operations=(
