@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Connection, Row, select
 
@@ -22,7 +23,9 @@ from alerts.policy import deadline
 from alerts.states import ASKING, OPEN
 from alerts.tables import ALERT, POOL, RECIPIENT
 from rules.findings import Severity
+from worker.locales import plain, time_of_day, whole_date
 from worker.tables import PATIENT
+from worker.web.languages import languages_named
 from worker.web.people import shown_name, unturned
 
 OWNER_ONLY = 0o600
@@ -36,9 +39,9 @@ class Entry:
     severity: str
     state: str
     headline: str
-    values: tuple[str, ...]
+    values: tuple[tuple[str, datetime], ...]
     patient: str
-    born: str
+    born: date | None
     recipient: str
     phone: str
     raised_at: datetime
@@ -63,14 +66,14 @@ def open_alerts(connection: Connection, now: datetime) -> list[Entry]:
     )
 
 
-def as_text(entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+def as_text(entries: Sequence[Entry], now: datetime, zone: ZoneInfo, locale: Locale | None = None) -> str:
     """Plain text, one block for each alert."""
-    return _rendered("downtime.txt", entries, now, zone)
+    return plain(_rendered("downtime.txt", entries, now, zone, locale))
 
 
-def as_page(entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+def as_page(entries: Sequence[Entry], now: datetime, zone: ZoneInfo, locale: Locale | None = None) -> str:
     """One HTML page that needs nothing else."""
-    return _rendered("downtime.html", entries, now, zone)
+    return languages_named(_rendered("downtime.html", entries, now, zone, locale), locale)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -112,7 +115,7 @@ def _entry(
         headline=row.headline,
         values=tuple(_value(e) for e in row.evidence if "analyte" in e),
         patient=who,
-        born=patient.birth_date.isoformat() if patient and patient.birth_date else "",
+        born=patient.birth_date if patient else None,
         recipient=shown_name(name) or unturned(f"{row.recipient_system}|{row.recipient_ident}"),
         phone=(person.phone or "") if person else "",
         raised_at=row.raised_at,
@@ -121,13 +124,23 @@ def _entry(
     )
 
 
-def _value(evidence: dict[str, Any]) -> str:
+def _value(evidence: dict[str, Any]) -> tuple[str, datetime]:
     sign = "" if evidence["comparator"] == "=" else evidence["comparator"]
-    day = evidence["effective_at"][:10]
-    return f"{evidence['analyte']} {sign}{evidence['value']} {evidence['unit']} ({day})"
+    taken = datetime.fromisoformat(evidence["effective_at"])
+    return f"{evidence['analyte']} {sign}{evidence['value']} {evidence['unit']}", taken
 
 
-def _rendered(name: str, entries: Sequence[Entry], now: datetime, zone: ZoneInfo) -> str:
+def _day(day: date, locale: Locale | None) -> str:
+    return whole_date(day, locale) if locale else day.isoformat()
+
+
+def _moment(moment: datetime, locale: Locale | None) -> str:
+    return f"{_day(moment.date(), locale)} {time_of_day(moment, locale)} {moment:%Z}"
+
+
+def _rendered(
+    name: str, entries: Sequence[Entry], now: datetime, zone: ZoneInfo, locale: Locale | None
+) -> str:
     environment = Environment(
         loader=PackageLoader("worker.web"),
         autoescape=name.endswith(".html"),
@@ -136,5 +149,7 @@ def _rendered(name: str, entries: Sequence[Entry], now: datetime, zone: ZoneInfo
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["at"] = lambda moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+    environment.filters["at"] = lambda moment: _moment(moment.astimezone(zone), locale)
+    environment.filters["local_day"] = lambda moment: moment.astimezone(zone).date()
+    environment.filters["on"] = lambda day: _day(day, locale)
     return environment.get_template(name).render(entries=entries, now=now)

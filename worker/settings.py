@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alerts.zones import zone_named
+from worker.locales import locale_named, tag_of
 
 PREFIX = "FERRULE_"
 CONFIG_KEY = "FERRULE_CONFIG"
@@ -59,6 +60,10 @@ def _zone(text: object) -> object:
     return zone_named(text) if isinstance(text, str) else text
 
 
+def _locale(text: object) -> object:
+    return tag_of(locale_named(text)) if isinstance(text, str) else text
+
+
 def _networks(text: object) -> object:
     if not isinstance(text, str):
         return text
@@ -70,6 +75,7 @@ def _networks(text: object) -> object:
 
 Listen = Annotated[str, BeforeValidator(_host_and_port)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+LocaleTag = Annotated[str, BeforeValidator(_locale)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 
 
@@ -186,6 +192,10 @@ class Settings(BaseSettings):
     rules_dir: Path | None = Field(None, description="Rule files to use instead of the built-in library.")
     site_file: Path | None = Field(None, description="The site's own limits, statuses and rules.")
     default_zone: Zone | None = Field(None, description="Zone of times that carry no offset.")
+    locale: LocaleTag | None = Field(
+        None,
+        description="How pages and lists write dates, times and thousands: `de-DE`. Texts stay English.",
+    )
     sources_file: Path | None = Field(
         None, description="Who sends to us and how each writes (YAML); its mapping files lie beside it."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -42,7 +42,7 @@ from worker.web import (
     stream,
     unaddressed,
 )
-from worker.web.deps import is_https
+from worker.web.deps import in_the_sites_locale, is_https
 from worker.web.faults import SaidPlainly
 from worker.web.frame import FRONT_DOOR
 from worker.web.headers import SafeHeaders
@@ -63,14 +63,15 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics_for_all = False
     app.state.watch = stream.Watch()
-    for module in (health, metrics_page, events, fhir, fhir_alerts, fhir_metadata, api, stream, inbox):
+    for module in (health, metrics_page, events, fhir, fhir_alerts, fhir_metadata, api, stream):
         app.include_router(module.router)
-    for module in (cover, preferences, break_glass, privacy):
-        app.include_router(module.router)
-    for module in (quarantine, storms, unaddressed, call_list, overdue, queue_marks):
-        app.include_router(module.router)
-    for module in (governance, silent_findings):
-        app.include_router(module.router)
+    for pages in (
+        (inbox, cover, preferences, break_glass, privacy),
+        (quarantine, storms, unaddressed, call_list, overdue, queue_marks),
+        (governance, silent_findings),
+    ):
+        for module in pages:
+            app.include_router(module.router, dependencies=[Depends(in_the_sites_locale)])
     _add_sign_in(app, deps)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _say_errors(app)

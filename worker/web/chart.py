@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from rules.facts import Comparator, History, Result
 from rules.measuring import to_canonical
 from rules.units import unit_of
+from worker.locales import plain, tag_of, thousands_sign
 from worker.web import words
 from worker.web.evidence import Shown, analyte_name, unit_text
 from worker.web.limits import Held, about
@@ -156,7 +157,7 @@ def _point(
         t=result.effective_at.timestamp(),
         y=float(y),
         text=result_text(result),
-        taken=words.full_day(result.effective_at, zone),
+        taken=plain(words.full_day(result.effective_at, zone)),
         decisive=result.key in decisive and not version.gone,
         gone=version.gone,
         note=version.note,
@@ -204,9 +205,12 @@ def _data(panels: Sequence[Panel], bars: Sequence[Bar], now: datetime) -> dict[s
     times = [p.t for panel in panels for p in panel.points]
     first, last = (min(times), max(times)) if times else (now.timestamp(), now.timestamp())
     room = max((last - first) * 0.04, SHORTEST_SPAN.total_seconds() / 2)
+    locale = words.LOCALE.get()
     return {
         "panels": [asdict(panel) for panel in panels],
         "bars": [{"label": b.label, "from": b.start.timestamp(), "to": b.end.timestamp()} for b in bars],
         "from": first - room,
         "to": last + room,
+        "locale": tag_of(locale) if locale else "en",
+        "thousands": thousands_sign(locale),
     }

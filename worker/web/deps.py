@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 
 from worker.composition import Deps
+from worker.locales import locale_named
 from worker.settings import Settings
+from worker.web import words
 
 
 def deps_of(request: Request) -> Deps:
@@ -26,6 +28,15 @@ def is_https(settings: Settings) -> bool:
 def zone_of(settings: Settings) -> ZoneInfo:
     """The zone in which pages print times."""
     return settings.default_zone or ZoneInfo("UTC")
+
+
+async def in_the_sites_locale(request: Request) -> None:
+    """What this request writes has the site's dates and numbers. For pages; never for what a program reads.
+
+    Not a plain function: those run in a thread of their own, whose context ends with them.
+    """
+    tag = None if request.url.path.startswith("/api/") else deps_of(request).settings.locale
+    words.LOCALE.set(locale_named(tag) if tag else None)
 
 
 Have = Annotated[Deps, Depends(deps_of)]

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.templating import Jinja2Templates
+
+from worker.web.languages import languages_named
+from worker.web.words import LOCALE
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -19,13 +22,13 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES = Jinja2Templates(env=_ENVIRONMENT)
 
 
 def page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
     """The template `name` as an answer; `reader`, what the frame shows of the reader, may be left out."""
     context.setdefault("reader", None)
-    return _TEMPLATES.TemplateResponse(request, name, context, status_code=status)
+    html = _ENVIRONMENT.get_template(name).render(request=request, **context)
+    return HTMLResponse(languages_named(html, LOCALE.get()), status)
 
 
 def said(

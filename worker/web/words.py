@@ -1,11 +1,22 @@
-"""Words for times, waits, people and reasons, as a clinician would write them. Pure: now is handed in."""
+"""Words for times, waits, people and reasons, as a clinician would write them. Pure: now is handed in.
+
+The locale of dates, times and numbers is the one that the page being written set in LOCALE; what programs
+read is written without one.
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+
 from rules.facts import Sex
+from worker.locales import month_and_day, thousands_sign, time_of_day, whole_date
+
+LOCALE: ContextVar[Locale | None] = ContextVar("locale", default=None)
+"""None: English as it is written in these texts."""
 
 DISMISS_REASONS: dict[str, str] = {
     "explained-by-supplement": "Explained: takes B12, a multivitamin or fortified drinks",
@@ -25,14 +36,14 @@ DAYS_OF_YEAR = 365
 def day(moment: datetime | date, now: datetime, zone: ZoneInfo) -> str:
     """ "1 Mar", with the year when it is another one than now's."""
     local = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
-    year = "" if local.year == now.astimezone(zone).year else f" {local.year}"
-    return f"{local.day} {local:%b}{year}"
+    written = month_and_day if local.year == now.astimezone(zone).year else whole_date
+    return written(local, LOCALE.get())
 
 
 def full_day(moment: datetime | date, zone: ZoneInfo) -> str:
     """ "1 Mar 2026"."""
     local = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
-    return f"{local.day} {local:%b %Y}"
+    return whole_date(local, LOCALE.get())
 
 
 def clock_time(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -40,13 +51,13 @@ def clock_time(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     local, today = moment.astimezone(zone), now.astimezone(zone).date()
     away = (local.date() - today).days
     prefix = {0: "", -1: "yesterday ", 1: "tomorrow "}.get(away, f"{day(moment, now, zone)} ")
-    return f"{prefix}{local:%H:%M}"
+    return f"{prefix}{time_of_day(local, LOCALE.get())}"
 
 
 def stamp(moment: datetime, zone: ZoneInfo) -> str:
     """ "1 Mar 2026 09:12", for the history."""
     local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y %H:%M}"
+    return f"{whole_date(local, LOCALE.get())} {time_of_day(local, LOCALE.get())}"
 
 
 def wait(since: datetime, now: datetime) -> str:
@@ -80,11 +91,16 @@ def sex_letter(sex: Sex) -> str:
 
 
 def number(text: str) -> str:
-    """A reported number with thousands set apart ("1450" → "1,450"); anything else as it came."""
+    """A reported number with thousands set apart ("1450" → "1,450"); anything else as it came.
+
+    Its digits and its decimal point are kept in every locale.
+    """
     whole, dot, part = text.partition(".")
     if not (whole.isascii() and whole.isdigit() and len(whole) > 3 and (part.isdigit() or not dot)):
         return text
-    return f"{int(whole):,}{dot}{part}" if not whole.startswith("0") else text
+    if whole.startswith("0"):
+        return text
+    return f"{int(whole):,}".replace(",", thousands_sign(LOCALE.get())) + dot + part
 
 
 def in_sentence(name: str) -> str:

@@ -4,7 +4,7 @@
 (() => {
   const holder = document.getElementById("plots"), source = document.getElementById("chart-data");
   if (!holder || !source || typeof uPlot === "undefined") return;
-  const { panels, bars, from, to } = JSON.parse(source.textContent);
+  const { panels, bars, from, to, locale, thousands } = JSON.parse(source.textContent);
   const said = document.getElementById("said");
   const legend = document.getElementById("legend");
   legend.hidden = false; said.hidden = false; document.getElementById("chart-table").open = false;
@@ -13,8 +13,9 @@
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ratio = () => window.devicePixelRatio || 1;
   const font = () => `${12 * ratio()}px system-ui, "Liberation Sans", sans-serif`;
-  const short = new Intl.DateTimeFormat("en", { month: "short", year: "2-digit", timeZone: "UTC" });
-  const shorter = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
+  const site = { timeZone: "UTC", calendar: "gregory", numberingSystem: "latn" };
+  const short = new Intl.DateTimeFormat(locale, { month: "short", year: "2-digit", ...site });
+  const shorter = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", ...site });
 
   function limits(plot, panel) {
     const { ctx, bbox } = plot;
@@ -64,7 +65,7 @@
         values: (_, splits) => splits.map((at) => (to - from > 200 * 86400 ? short : shorter).format(new Date(at * 1000))) },
       { stroke: () => token("--soft"), font: "12px system-ui, sans-serif", size: 56, space: 26,
         grid: { stroke: () => token("--line"), width: 1 }, ticks: { show: false },
-        values: (_, splits) => splits.map((at) => at.toLocaleString("en")) },
+        values: (_, splits) => splits.map((at) => at.toLocaleString("en").replaceAll(",", thousands)) },
     ];
   }
 
