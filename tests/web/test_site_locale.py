@@ -1,20 +1,28 @@
 """FERRULE_LOCALE on the pages, in the chart and on the printed list; never in what programs read."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from tests.web.clinic import CLINICIAN_TOKEN, Clinic
 from tests.web.conftest import SignIn
+from worker.composition import Deps
 from worker.downtime_list import as_page, as_text, open_alerts
 from worker.locales import locale_named, month_and_day, plain, whole_date
+from worker.settings import read_settings
+from worker.web import words
+from worker.web.deps import in_the_sites_locale
 
 TAGS = ("de-DE", "en-US")
 UTC = ZoneInfo("UTC")
@@ -105,3 +113,16 @@ def test_what_programs_read_is_the_same_in_every_locale(
     ]
     assert bodies[0].status_code == 200
     assert bodies[0].json() == bodies[1].json()
+
+
+@pytest.mark.parametrize(("path", "written"), [("/governance", "de_DE"), ("/api/governance", "None")])
+def test_an_operation_beside_a_page_is_written_without_locale(deps: Deps, path: str, written: str) -> None:
+    german = replace(deps, settings=read_settings({"FERRULE_LOCALE": "de-DE"}))
+    app = SimpleNamespace(state=SimpleNamespace(deps=german))
+    request = Request({"type": "http", "path": path, "headers": [], "server": ("test", 80), "app": app})
+
+    async def chosen() -> str:
+        await in_the_sites_locale(request)
+        return str(words.LOCALE.get())
+
+    assert asyncio.run(chosen()) == written
