@@ -269,7 +269,10 @@ def _check_precedence(rules: Mapping[str, Rule]) -> None:
     try:
         tuple(TopologicalSorter({r.id: r.yields_to for r in rules.values()}).static_order())
     except CycleError as error:
-        raise BadFile(f"rules yield to each other in a circle: {' → '.join(error.args[1])}") from None
+        circle = error.args[1]
+        first = rules[circle[0]]
+        said = f"rules yield to each other in a circle: {' → '.join(circle)}; take one 'yields_to' away"
+        raise BadFile(f"{first.file}:{first.line}: {said}") from None
 
 
 def _with_statuses(rules: Mapping[str, Rule], site: Source) -> dict[str, Rule]:

@@ -15,6 +15,9 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
 Phrase = Annotated[str, Field(min_length=3, max_length=300)]
+NAMED = r"\S.*\S"
+Name = Annotated[str, Field(pattern=NAMED, max_length=200)]
+"""Who signs, and for which house: an empty name signs nothing."""
 DAYS = r"^\d+ d$"
 QUIET = r"^\d+ d( or a later result)?$"
 Days = Annotated[str, Field(pattern=DAYS, description="A whole number of days, such as `42 d`.")]
@@ -263,8 +266,8 @@ class SiteConceptShape(_Shape):
 class SiteFileShape(_Shape):
     """A site's own file: who signed it, what reads otherwise, which rules run how, and rules of its own."""
 
-    site: str
-    signed_by: str
+    site: Name
+    signed_by: Name
     signed_on: date
     statuses: dict[Slug, Literal["draft", "silent", "pilot", "active", "retired"]] = {}
     changes: list[SiteChangeShape] = []

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rules.nearest import nearest
-from rules.shape import DAYS, QUIET
+from rules.shape import DAYS, NAMED, QUIET
 from rules.yaml_source import BadFile, Source
 
 _LANGUAGE = "rules/LANGUAGE.md lists the keys"
@@ -66,6 +66,8 @@ def _said(where: tuple[str | int, ...], error: ErrorDetails, shape: type[BaseMod
             return f"'{where[-1]}' is missing ({place}); {listed}"
         case "string_pattern_mismatch" if error["ctx"]["pattern"] in (DAYS, QUIET):
             return f"{place}: a whole number of days such as '42 d', not '{error['input']}'"
+        case "string_pattern_mismatch" if error["ctx"]["pattern"] == NAMED:
+            return f"{place}: a name; an empty one signs nothing"
         case "literal_error":
             return f"{place}: expected {error['ctx']['expected']}, got '{error['input']}'"
         case "list_type":

@@ -48,6 +48,14 @@ def _site(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ['""', '"  "'])
+def test_an_empty_name_signs_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SIGNED.replace("Dr. Made Up", name))
+    with pytest.raises(BadFile, match=r"site\.yaml:2: .*signed_by: a name; an empty one signs nothing"):
+        load_ruleset(site=path)
+
+
 @pytest.mark.whole_library
 def test_a_changed_limit_is_in_force_and_says_where_it_comes_from(tmp_path: Path) -> None:
     ruleset = load_ruleset(site=_site(tmp_path, LOWER_FERRITIN + CASE))
