@@ -18,7 +18,7 @@ from worker.settings import Settings
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 KINDS = [f"{kind}^{trigger}" for kind, triggers in TYPES.items() for trigger in sorted(triggers)]
-NO_REPORTS = [kind for kind in KINDS if kind not in ("ORU^R01", "ADT^A40")]
+NO_REPORTS = [kind for kind in KINDS if kind not in ("ORU^R01", "ADT^A37", "ADT^A40")]
 OBSERVATIONS = (
     FERRITIN,
     obx("11"),
