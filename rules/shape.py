@@ -15,7 +15,7 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Expression = Annotated[str, Field(min_length=1, max_length=300)]
 Phrase = Annotated[str, Field(min_length=3, max_length=300)]
-NAMED = r"\S.*\S"
+NAMED = r"\S"
 Name = Annotated[str, Field(pattern=NAMED, max_length=200)]
 """Who signs, and for which house: an empty name signs nothing."""
 DAYS = r"^\d+ d$"
