@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from tests.mllp.door import LIMITS, Sender, door, eventually, numbered, said
+from tests.services.loops import run_alone
 from tests.worker.intake.examples import obx
 from worker import metrics
 from worker.database import make_engine
@@ -40,7 +41,7 @@ def test_nobody_waits_while_there_is_room_and_the_oldest_never() -> None:
         room.keeps("never", 0)
         assert room.total == 0
 
-    asyncio.run(story())
+    run_alone(story())
 
 
 def test_half_sent_messages_of_many_are_not_kept_beyond_the_limit_and_all_are_answered(

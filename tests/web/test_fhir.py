@@ -1,6 +1,5 @@
 """POST /fhir and /fhir/{type}: rows B80 to B94 of the trials."""
 
-import asyncio
 import gzip
 import json
 import socket
@@ -16,6 +15,7 @@ from fhirpy.base.exceptions import OperationOutcome
 from httpx import Response
 from sqlalchemy import Engine, func, select
 
+from tests.services.loops import run_alone
 from tests.web import clinic
 from tests.web.serving import serving
 from tests.worker.intake.fhir_examples import (
@@ -481,7 +481,7 @@ def test_a_fhir_client_that_others_wrote_creates_and_corrects(
     seeded: None, deps: Deps, rung: list[int]
 ) -> None:
     with serving(deps) as address:
-        identity, refusal = asyncio.run(_by_fhirpy(address))
+        identity, refusal = run_alone(_by_fhirpy(address))
     assert identity
     assert "Observation.status" in refusal
     judge(deps, rung)
