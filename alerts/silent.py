@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerts import audit
+from alerts.answers import cleaned
 from alerts.people import Actor
 from alerts.proportion import wilson
 from alerts.reconcile import Decision, Reason
@@ -106,17 +107,18 @@ def adjudicate(
     """Judge a finding, or judge it anew; both stand in the trail. Raises NoSuchFinding, or ValueError without
     a reason.
     """
-    if not reason.strip():
+    why = cleaned("reason", reason)
+    if not why:
         raise ValueError("reason: expected why, in words")
     row = connection.execute(
         select(SILENT_FINDING).where(SILENT_FINDING.c.id == finding).with_for_update()
     ).one_or_none()
     if row is None:
         raise NoSuchFinding
-    judged = {"verdict": verdict, "reason": reason.strip(), "judged_at": now}
+    judged = {"verdict": verdict, "reason": why, "judged_at": now}
     values = {**judged, "judged_by_system": by.system, "judged_by_ident": by.id}
     connection.execute(SILENT_FINDING.update().where(SILENT_FINDING.c.id == finding).values(**values))
-    data = {"verdict": verdict, "before": row.verdict, "reason": reason.strip()}
+    data = {"verdict": verdict, "before": row.verdict, "reason": why}
     entry = audit.Entry(
         "adjudicate", by, "silent-finding", str(finding), now, patient_id=row.patient_id, data=data
     )

@@ -16,6 +16,7 @@ from worker.failures import NO, Failure
 from worker.terminal import at_terminal, the_database
 from worker.web import trail
 from worker.web.silent_findings import fared_json, fared_words, finding_json
+from worker.web.visible import LARGEST_ID
 
 
 def list_silent(
@@ -24,7 +25,7 @@ def list_silent(
 ) -> None:
     """List what silent rules found and how they fared; what waits for a verdict first.
 
-    Example: ferrule alerts silent --rule iron-deficiency-repeat
+    Example: ferrule alerts silent --rule iron-deficiency-not-otherwise-covered
     """
     with writing(the_database()) as connection:
         found, rules = silent.findings(connection, rule), silent.fared(connection)
@@ -51,7 +52,9 @@ def list_silent(
 
 
 def adjudicate(
-    finding: Annotated[int, typer.Argument(metavar="ID", help="Its number, from `alerts silent`.")],
+    finding: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="Its number, from `alerts silent`.")
+    ],
     verdict: Annotated[Verdict, typer.Option(help="Whether it should have been told.")],
     reason: Annotated[str, typer.Option(help="Why, in words.")],
 ) -> None:

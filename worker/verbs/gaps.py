@@ -5,7 +5,6 @@ They are fetched by the poller (`worker.fhir_fetching`); here they are shown and
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated
 
@@ -13,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from alerts.people import SELF_SYSTEM, Actor
 from worker.database import reading, writing
 from worker.failures import NO, USAGE, Failure
 from worker.fhir_subscriptions import close_by_hand, listing
-from worker.terminal import the_database
+from worker.terminal import at_terminal, the_database
+from worker.web.visible import LARGEST_ID
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -48,17 +47,18 @@ def list_gaps(
 
 @app.command("close")
 def close_gap(
-    gap: Annotated[int, typer.Argument(metavar="ID", help="The gap's number, from `gaps list`.")],
+    gap: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The gap's number, from `gaps list`.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why, in words; kept in the audit trail.")],
 ) -> None:
     """Look for this event no longer: it came another way, or nobody has it any more.
 
     Example: ferrule gaps close 3 --reason 'sent again as a file'
     """
-    by = Actor(SELF_SYSTEM, getpass.getuser(), "ferrule gaps")
     try:
         with writing(the_database()) as connection:
-            closed = close_by_hand(connection, gap, reason, by)
+            closed = close_by_hand(connection, gap, reason, at_terminal())
     except ValueError as error:
         raise Failure(str(error), USAGE) from None
     if not closed:

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -109,6 +110,7 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(fhir_answers.FhirRefusal, fhir_answers.refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(DataError, _unstorable)
 
 
 def _not_signed_in(request: Request, _: Exception) -> Response:
@@ -178,6 +180,17 @@ def _http(request: Request, error: Exception) -> Response:
         lines = ["There is no such page."] if error.status_code == 404 else []
         return said(request, error.status_code, TITLES.get(error.status_code, "That did not work"), *lines)
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+def _unstorable(request: Request, error: Exception) -> Response:
+    """400 where a word holds what a database keeps in no text (PostgreSQL: a NUL). SQLite takes it, and finds
+    nothing.
+
+    Raises it again for what is sent to be judged: only a fault of ours refuses that, and it comes again.
+    """
+    if request.method != "GET" and (fhir_answers.is_fhir(request) or request.url.path == "/events"):
+        raise error
+    return _http(request, HTTPException(400, "a text holds a character that cannot be stored"))
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -34,6 +34,7 @@ from worker.web.pages import page
 from worker.web.people import sex_and_age
 from worker.web.readers import BadToken, Reader, RuleOwner
 from worker.web.timeline import names_of
+from worker.web.visible import Number
 
 router = APIRouter(tags=["silent rules"])
 
@@ -78,7 +79,7 @@ def many(
 
 
 @router.post("/api/silent-findings/{finding}/verdict", responses=answered_with({"id": 7, **VERDICT}))
-def judge(request: Request, reader: RuleOwner, have: Have, finding: int, body: Judging) -> dict[str, Any]:
+def judge(request: Request, reader: RuleOwner, have: Have, finding: Number, body: Judging) -> dict[str, Any]:
     """Judge a finding, or judge it anew. 404: there is none of that number."""
     try:
         with writing(have.engine) as connection:
@@ -102,7 +103,7 @@ def judge_form(
     request: Request,
     reader: Annotated[Reader, Depends(form_sender)],
     have: Have,
-    finding: int,
+    finding: Number,
     verdict: Annotated[str, Form(max_length=20)] = "",
     because: Annotated[str, Form(max_length=1000)] = "",
     rule: Annotated[str, Form(max_length=200)] = "",
