@@ -1,7 +1,7 @@
 """What a case expects of a rule beyond its outcome, and what came instead, in words.
 
-Three things: whether what a case asks for can be meant (`unmeant`), where a judgment differs from it
-(`standing_differs`, `words_differ`), and the same expectations for a reader (`said`). Nothing here judges.
+Two things: whether what a case asks for can be meant (`unmeant`), and where a judgment differs from it
+(`standing_differs`, `words_differ`). Nothing here judges.
 """
 
 from __future__ import annotations

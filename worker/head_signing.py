@@ -40,6 +40,7 @@ def read_key(pem: str) -> OKPKey:
     try:
         key = OKPKey.import_key(pem)
     except Exception:
+        # Whatever its parsers raise: what they say may show a part of the key.
         raise ValueError("expected a PEM key") from None
     if key.as_dict(private=False)["crv"] != "Ed25519":
         raise ValueError("expected an Ed25519 key")

@@ -157,6 +157,7 @@ class _Ending(smtplib.SMTP):
         super().__init__(host, port, **named)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # smtplib's own place to make the connection, which its type stubs leave out.
         connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
         self._end.closes(connected)
         return connected

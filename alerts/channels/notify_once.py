@@ -52,6 +52,7 @@ def _overheard() -> list[int]:
         statuses.append(answer.status_code)
         return answer
 
+    # In this process alone, which sends once and ends.
     HTTPAdapter.send = send  # type: ignore[method-assign]
     return statuses
 

@@ -5,7 +5,7 @@ What all must do is asked of these rigs (`tests/contract/test_channels.py`): a n
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +15,7 @@ from alerts.channels.fhir import FhirChannel
 from alerts.channels.guarded_http import HTTP, MLLP, GuardedHttp, target_of
 from alerts.channels.hl7 import Hl7Channel
 from alerts.channels.notification import NotificationChannel
+from alerts.channels.record_entry import Entry
 from alerts.channels.webhook import WebhookChannel
 from tests.alerts.fhir_server import fhir_server
 from tests.alerts.http_script import OK, receiver, status
@@ -102,15 +103,19 @@ def _chat(port: int, seconds: float) -> Channel:
     return NotificationChannel("chat", f"json://127.0.0.1:{port}/team", PAGES, seconds)
 
 
+def planted(alert_ids: Sequence[int]) -> dict[int, Entry]:
+    """The one made-up entry under each of the numbers."""
+    return {alert_id: replace(PLANTED_ENTRY, alert_id=alert_id) for alert_id in alert_ids}
+
+
 @contextmanager
 def _fhir() -> Iterator[Rig]:
     with fhir_server() as peer:
 
         def make(port: int, seconds: float) -> Channel:
             target = target_of(f"http://127.0.0.1:{port}/fhir", ["127.0.0.1"])
-            entries = lambda ids: {i: replace(PLANTED_ENTRY, alert_id=i) for i in ids}  # noqa: E731
             return FhirChannel(
-                target, lambda: None, entries, PAGES, lambda: day(0), GuardedHttp(seconds=seconds)
+                target, lambda: None, planted, PAGES, lambda: day(0), GuardedHttp(seconds=seconds)
             )
 
         def says(*faults: int) -> Callable[[], None]:
@@ -133,8 +138,7 @@ def _hl7() -> Iterator[Rig]:
 
         def make(port: int, seconds: float) -> Channel:
             target = target_of(f"mllp://127.0.0.1:{port}", ["127.0.0.1"], MLLP)
-            entries = lambda ids: {i: replace(PLANTED_ENTRY, alert_id=i) for i in ids}  # noqa: E731
-            return Hl7Channel(target, entries, PAGES, "ferrule.test", http=GuardedHttp(seconds=seconds))
+            return Hl7Channel(target, planted, PAGES, "ferrule.test", http=GuardedHttp(seconds=seconds))
 
         def says(code: str) -> Callable[[], None]:
             def say() -> None:

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from rules.load import load_ruleset
 from tests.services.kinds import on_path
 from tests.services.npm import packages
 from worker.intake.event import parse_event
 from worker.published_schemas import PROGRAMS, asyncapi_text, openapi_text
+from worker.quarantine_reasons import QuarantineReason
 from worker.submitted import inbound_of, inbound_of_bytes
+from worker.web import examples
 from worker.web.bodies import KINDS
 from worker.web.cloudevents import EXAMPLE
 from worker.web.silent_findings import Judging
@@ -104,3 +107,13 @@ def test_every_operation_shows_an_example_of_what_it_takes_and_of_what_it_answer
 def test_the_example_of_a_body_is_one_that_is_taken(model: type[BaseModel]) -> None:
     (example,) = model.model_json_schema()["examples"]
     assert model.model_validate_json(json.dumps(example)).model_fields_set == example.keys()
+
+
+def test_the_examples_name_rules_sources_and_reasons_that_there_are() -> None:
+    ruleset = load_ruleset()
+    shown = [examples.AN_ALERT, *examples.OVERDUE["items"], *examples.UNADDRESSED["items"]]
+    shown += [*examples.GOVERNANCE["rules"], *examples.GOVERNANCE["silent"]]
+    assert {one["rule"] for one in shown} <= ruleset.rules.keys()
+    assert set(examples.AN_ALERT["sources"]) <= ruleset.sources.keys()
+    waiting = [*examples.QUARANTINE["heaps"], *examples.QUARANTINE["items"]]
+    assert {one["reason"] for one in waiting} <= set(QuarantineReason)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from worker.quarantine_reasons import QuarantineReason
+
 JSON = "application/json"
 
 Example = dict[str, Any]
@@ -20,7 +22,7 @@ _OWNER = {"system": "urn:npi", "id": "1000000001"}
 AN_ALERT: Example = {
     "id": 12,
     "patient": {"system": "urn:mrn:north", "id": "123"},
-    "rule": "iron-deficiency-repeat",
+    "rule": "iron-deficiency-not-otherwise-covered",
     "version": 1,
     "episode": 1,
     "severity": "moderate",
@@ -28,8 +30,8 @@ AN_ALERT: Example = {
     "reason": "delivered",
     "held_for": None,
     "recipient": _OWNER,
-    "headline": "Ferritin low again",
-    "text": "Ferritin has been low twice, and no iron is on record.",
+    "headline": "Iron deficiency",
+    "text": "Ferritin 9 ng/mL, and no oral iron is on record.",
     "evidence": [
         {
             "analyte": "ferritin",
@@ -45,7 +47,7 @@ AN_ALERT: Example = {
     ],
     "actions": ["Look for the iron loss; start oral iron"],
     "follow_up": [{"expect": "ferritin", "due": "2026-05-24"}],
-    "sources": ["bsh-iron-2021"],
+    "sources": ["iron-thresholds-review"],
     "annotates": [],
     "history": [
         {
@@ -68,7 +70,8 @@ ALERTS: Example = {"items": [AN_ALERT], "next": 12}
 STREAM = (
     "event: listening\r\ndata: now\r\n\r\n"
     'id: 31\r\nevent: alert\r\ndata: {"step": 31, "what": "tell", "id": 12, "state": "told", '
-    '"rule": "iron-deficiency-repeat", "severity": "moderate", "headline": "Ferritin low again"}\r\n\r\n'
+    '"rule": "iron-deficiency-not-otherwise-covered", "severity": "moderate", '
+    '"headline": "Iron deficiency"}\r\n\r\n'
 )
 
 OVERDUE: Example = {
@@ -76,7 +79,7 @@ OVERDUE: Example = {
         {
             "alert": 12,
             "severity": "moderate",
-            "rule": "iron-deficiency-repeat",
+            "rule": "iron-deficiency-not-otherwise-covered",
             "expect": "ferritin",
             "due": "2026-05-24",
             "days_late": 3,
@@ -89,7 +92,7 @@ UNADDRESSED: Example = {
         {
             "alert": 12,
             "severity": "moderate",
-            "rule": "iron-deficiency-repeat",
+            "rule": "iron-deficiency-not-otherwise-covered",
             "recipient": _OWNER,
             "raised_at": "2026-03-01T08:10:02Z",
         }
@@ -101,7 +104,7 @@ GOVERNANCE: Example = {
     "days": 30,
     "rules": [
         {
-            "rule": "iron-deficiency-repeat",
+            "rule": "iron-deficiency-not-otherwise-covered",
             "raised": 9,
             "answered": 6,
             "dismissed": {"known-diagnosis": 2},
@@ -135,7 +138,13 @@ VERDICT: Example = {"verdict": "wrong", "reason": "measured after an infusion"}
 
 QUARANTINE: Example = {
     "heaps": [
-        {"reason": "unknown-code", "source": "Lab North", "count": 3, "critical": 1, "age": "2 h"},
+        {
+            "reason": QuarantineReason.UNIT_MISSING,
+            "source": "Lab North",
+            "count": 3,
+            "critical": 1,
+            "age": "2 h",
+        },
     ],
     "items": [
         {
@@ -143,9 +152,9 @@ QUARANTINE: Example = {
             "message": "M-1001",
             "source": "Lab North",
             "format": "hl7v2",
-            "reason": "unknown-code",
-            "place": "OBX[1]-3",
-            "remedy": "map the code FERR to an analyte",
+            "reason": QuarantineReason.UNIT_MISSING,
+            "place": "OBX[1]-6",
+            "remedy": QuarantineReason.UNIT_MISSING.remedy,
             "may_be_critical": True,
             "age": "2 h",
             "whole": False,
@@ -160,7 +169,7 @@ STORMS: Example = {
         {
             "id": 3,
             "kind": "rule",
-            "key": "iron-deficiency-repeat",
+            "key": "iron-deficiency-not-otherwise-covered",
             "held": 60,
             "raised": 260,
             "limit": 200,
